@@ -72,14 +72,14 @@ func (d devCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if err := os.MkdirAll(d.Data, dataFolderMode(os.Geteuid())); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data folder: %w: name a place where you may write with --data", err)
 	}
 	pg, err := localpg.Start(ctx, localpg.Options{
 		URL: lookup(io.Environ, "DATABASE_URL"), Dir: filepath.Join(d.Data, "postgres"), Database: "payrelay", Fresh: d.Fresh,
 		Logf: func(format string, args ...any) { log.Info().Msgf(format, args...) },
 	})
 	if err != nil {
-		return fmt.Errorf("start Postgres: %w", err)
+		return err
 	}
 	stopPostgres := func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)

@@ -9,6 +9,7 @@ import (
 	"net/http/pprof" //nolint:gosec // nothing serves the default mux that it also registers with
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -42,8 +43,17 @@ const idleGrace = 500 * time.Millisecond
 // on its way back, and for a slow reader.
 const answering = 90 * time.Second
 
+// listenerSettings say what chooses the address of each listener.
+var listenerSettings = map[string]string{
+	"merchant API": "--listen (dev) or LISTEN_ADDR (run)", "admin listener": "--admin (dev) or ADMIN_ADDR (run)",
+	"sandbox": "--sandbox (dev) or --listen (sandbox)", "demo shop": "--shop (dev)",
+}
+
 func newListener(name, addr string, h http.Handler, writeTimeout time.Duration) (*listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken, and the %s needs it: stop what uses it, or choose another with %s", addr, name, listenerSettings[name])
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s: %w", name, err)
 	}

@@ -63,3 +63,15 @@ func TestProfilesAreServedOnlyWhenTheyAreWanted(t *testing.T) {
 		require.Equal(t, status, answer.Code, "wanted: %v", wanted)
 	}
 }
+
+func TestATakenPortIsSaidInOneSentence(t *testing.T) {
+	t.Parallel()
+	s, err := newListener("merchant API", "127.0.0.1:0", http.NotFoundHandler(), time.Minute)
+	require.NoError(t, err)
+	defer func() { _ = s.listener.Close() }()
+	addr := s.listener.Addr().String()
+	for name, setting := range listenerSettings {
+		_, err := newListener(name, addr, http.NotFoundHandler(), time.Minute)
+		require.EqualError(t, err, addr+" is taken, and the "+name+" needs it: stop what uses it, or choose another with "+setting)
+	}
+}

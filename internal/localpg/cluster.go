@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -190,7 +191,8 @@ func (c *cluster) initdb(ctx context.Context, folder string, extra ...string) er
 	}
 	<-p.done
 	if !cmd.ProcessState.Success() {
-		return fmt.Errorf("initdb ended with %s: %s", cmd.ProcessState, logSince(log, begin))
+		said := logSince(log, begin)
+		return cmp.Or(c.diskFull(said), fmt.Errorf("initdb ended with %s: %s", cmd.ProcessState, said))
 	}
 	return nil
 }
@@ -227,8 +229,16 @@ func (c *cluster) launch(ctx context.Context, port int) error {
 			}
 			continue
 		}
-		return fmt.Errorf("%w; the end of %s: %s", err, log.Name(), said)
+		return cmp.Or(c.diskFull(said), fmt.Errorf("%w; the end of %s: %s", err, log.Name(), said))
 	}
+}
+
+// diskFull is the error for a program that said that it has no room, and nil for any other.
+func (c *cluster) diskFull(said string) error {
+	if !strings.Contains(said, "No space left on device") {
+		return nil
+	}
+	return fmt.Errorf("the disk of %s is full: make room for Postgres, which needs 100 MB to begin, or name a folder on another disk", c.dir)
 }
 
 // passing reports whether what the server said may be gone at the next try: its port was taken in between, or backends

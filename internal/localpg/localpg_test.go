@@ -413,3 +413,11 @@ func postmasterPID(t *testing.T, data string) int {
 	require.NoError(t, err)
 	return pid
 }
+
+// Postgres says in many lines that the disk is full; people read one.
+func TestAFullDiskIsSaidInOneSentence(t *testing.T) {
+	t.Parallel()
+	c := &cluster{dir: "/data"}
+	require.NoError(t, c.diskFull("FATAL:  could not bind"))
+	require.ErrorContains(t, c.diskFull(`FATAL:  could not extend file "base/1/2691": No space left on device`), "the disk of /data is full: make room")
+}
