@@ -224,6 +224,22 @@ drill: ## rotate every kind of secret under 20 orders a second and kill a replic
 rolling: ## restart two replicas one at a time under ROLLING_REQUESTS (10000) requests; fails if one is refused or cut. ROLLING_DRAIN_DELAY=0s shows what is lost without
 	ROLLING_REQUESTS=$(or $(ROLLING_REQUESTS),10000) go test -count=1 -v -timeout 60m -run '^TestARollingRestartLosesNoRequest$$' ./test/e2e
 
+.PHONY: test-failover
+test-failover: ## kill a primary under load and promote its synchronous standby; prints how long no order was taken. See docs/failover.md
+	go test -tags drill -count=1 -v -timeout 10m -run '^TestASynchronousStandbyTakesOver$$' ./test/e2e
+
+.PHONY: test-upgrade
+# The release that is upgraded from: the newest one that is kept. Without its tag, the present build takes its place.
+test-upgrade: export UPGRADE_VERSION ?= $(basename $(notdir $(lastword $(sort $(wildcard migrations/released/*.sql)))))
+test-upgrade: ## upgrade a database of UPGRADE_VERSION, the newest release, under load and replica by replica. See docs/versioning.md
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	if git rev-parse -q --verify "refs/tags/$$UPGRADE_VERSION" >/dev/null; then \
+	  git archive "$$UPGRADE_VERSION" | tar -xC "$$folder"; \
+	  go build -C "$$folder" -buildvcs=false -o "$$folder/server" ./cmd/server; \
+	  export UPGRADE_FROM="$$folder/server"; \
+	else echo "There is no tag $$UPGRADE_VERSION: the present build is the old version, too."; fi; \
+	go test -tags drill -count=1 -v -timeout 15m -run '^TestAnUpgrade' ./test/e2e
+
 .PHONY: attack
 attack: ## attack the real server without a key for ATTACKTIME (10s) in each way while a shop pays; prints what the shop lost
 	go run ./cmd/attack --for $(ATTACKTIME)

@@ -17,7 +17,6 @@ func TestStepsOfOrdersWriteNoIndex(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	b.lives(t, 4, 50)
-	b.pool.Reset() // Postgres 14: a session that is idle may keep its counts; one that ends reports them
 	updates := func(table, column string) int {
 		return b.count(t, "SELECT coalesce(sum("+column+"), 0)::int FROM pg_stat_user_tables WHERE relname = $1", table)
 	}
@@ -60,6 +59,7 @@ func (b *fixture) lives(t *testing.T, workers, each int) {
 		}
 		return nil
 	})...))
+	b.pool.Reset() // a session of Postgres 14 that is idle keeps its counts; one that ends reports them
 }
 
 // A plan that was made in an empty table is kept by its session, and must not read more as the table grows.

@@ -131,11 +131,12 @@ func (b *balancer) out(t *testing.T, replica string) {
 type drillReplica struct {
 	d              *drill
 	address, admin string
+	program        string // the build that runs
 	process        *process
 }
 
 func (r *drillReplica) start(keyset string) {
-	r.process = startProcess(r.d.t, []string{
+	r.process = startProgram(r.d.t, r.program, []string{
 		"DATABASE_URL=" + r.d.databaseURL, "SECRET_KEYSET=" + keyset, "PUBLIC_URL=" + r.d.front.url, "LISTEN_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin,
 		"LOG_LEVEL=warn", "DRAIN_DELAY=0s", "SHUTDOWN_TIMEOUT=20s", "CALLBACK_RATE=1000", "VISIBILITY_DELAY=5s",
 	}, "run")
@@ -250,6 +251,12 @@ func (l *drillLoad) begin() {
 		}
 	})
 	l.d.t.Cleanup(stop)
+}
+
+// end makes no more orders, and waits for the answers of the last ones.
+func (l *drillLoad) end() {
+	l.stop()
+	l.calls.Wait()
 }
 
 // order makes an order and reads it.

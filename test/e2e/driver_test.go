@@ -168,7 +168,12 @@ type process struct {
 }
 
 func startProcess(t testing.TB, environ []string, args ...string) *process {
-	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
+	return startProgram(t, os.Args[0], environ, args...)
+}
+
+// startProgram is startProcess with another build of the program.
+func startProgram(t testing.TB, program string, environ []string, args ...string) *process {
+	cmd := exec.CommandContext(context.Background(), program, args...) //nolint:gosec // a build of the program
 	cmd.Env = append(append(os.Environ(), asServer+"=1"), environ...)
 	cmd.Stderr = &lockedBuffer{}
 	out, err := cmd.StdoutPipe()
