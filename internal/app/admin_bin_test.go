@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/bintable"
+	"payrelay/internal/routing"
 )
 
 func TestAListOfBINsIsImported(t *testing.T) {
@@ -82,4 +85,31 @@ func TestRulesByCountryAreTried(t *testing.T) {
 	require.Contains(t, b.refused(t, "route", "try", "--facts", secretIn(t, `{"currency": "EUR", "amount": 1}`), "--shop", "first", "--set", "1"), "the BIN table was changed past payrelay: 'server bin import FILE' replaces it")
 	require.Contains(t, b.refused(t, "bin", "show", "40120000"), "the BIN table was changed past payrelay: 'server bin import FILE' replaces it")
 	require.Contains(t, b.command(t, "bin", "status"), "refuse payments, because the BIN table was changed past payrelay")
+}
+
+// Six digits of a card are of two countries. Where the rules treat them alike, the payment is counted; where they do not, that is said.
+func TestReplayTellsOfCardsOfSeveralCountries(t *testing.T) {
+	t.Parallel()
+	list, err := bintable.Read([]byte("bin,country\n40120000,GB\n40120001,FR\n401201,DE\n"))
+	require.NoError(t, err)
+	accounts := []routing.Account{{Name: "a"}, {Name: "b"}}
+	for name, tc := range map[string]struct {
+		countries, bin, to string
+		certain            bool
+	}{
+		"both elsewhere":    {`"DE"`, "401200", "b", true},
+		"one of the two":    {`"GB"`, "401200", "b", false},
+		"eight digits tell": {`"GB"`, "40120000", "a", true},
+		"of one country":    {`"DE"`, "401201", "a", true},
+		"no card":           {`"GB"`, "", "b", true},
+	} {
+		rules, problems := routing.Parse([]byte(`{"rules": [{"name": "there", "when": {"card.country": [` + tc.countries + `]}, "then": {"accounts": ["a"]}}, {"name": "else", "when": {}, "then": {"accounts": ["b"]}}], "otherwise": "refuse"}`))
+		require.Empty(t, problems)
+		r := replay{rules: rules, bins: list.Table}
+		_, to, certain := r.decide(routing.Facts{Currency: "EUR", Amount: 100, Kind: "payment", Flow: "direct", Method: "card", CardBIN: tc.bin}, accounts)
+		require.Equal(t, tc.certain, certain, name)
+		if certain {
+			require.Equal(t, tc.to, to, name)
+		}
+	}
 }

@@ -31,6 +31,7 @@ type replayed struct {
 	Payments int            `json:"payments"`
 	Same     int            `json:"same"`
 	Left     int            `json:"left_out"` // no rule decided on them, or they were erased
+	Unclear  int            `json:"unclear"`  // of same: the known digits of the card are of several countries, which the rules treat differently
 	Moves    []*replayedSum `json:"moves"`
 }
 
@@ -85,6 +86,9 @@ func (c routeReplayCmd) print(io *Streams, r replayed) error {
 	fmt.Fprintf(io.Out, "%d payments of the last %d days, %d of them at the same account as before.\n", r.Payments, c.Days, r.Same)
 	if r.Left > 0 {
 		fmt.Fprintf(io.Out, "Left out: %d on which no rule decided, or which were erased.\n", r.Left)
+	}
+	if r.Unclear > 0 {
+		fmt.Fprintf(io.Out, "%d of those at the same account are not clear: their cards begin with digits of several countries, and these rules send such cards to different accounts.\n", r.Unclear)
 	}
 	if len(r.Moves) == 0 {
 		return nil
@@ -151,10 +155,10 @@ func (r *replay) add(shop string, o *payment.Order) error {
 		before.Facts.Metadata = o.Metadata
 	}
 	r.sum.Payments++
-	after := r.rules.Decide(r.rules.Located(before.Facts, r.bins), r.considered(&before, o))
-	to := ""
-	if first := after.Accounts(); len(first) > 0 {
-		to = first[0]
+	after, to, certain := r.decide(before.Facts, r.considered(&before, o))
+	if !certain {
+		r.sum.Unclear++
+		to = from
 	}
 	if to == from {
 		r.sum.Same++
@@ -168,6 +172,32 @@ func (r *replay) add(shop string, o *payment.Order) error {
 	r.sums[key].Orders++
 	r.sums[key].Amount += o.Amount.Minor()
 	return nil
+}
+
+// decide runs the rules over the facts of a payment. It is not certain where it goes if its card may be of several countries, for which the
+// rules choose different accounts.
+func (r *replay) decide(f routing.Facts, accounts []routing.Account) (after routing.Decision, to string, certain bool) {
+	f = r.rules.Located(f, r.bins)
+	after = r.rules.Decide(f, accounts)
+	to = firstOf(after)
+	if f.CardCountry != "" {
+		return after, to, true
+	}
+	for _, code := range r.bins.Countries(f.CardBIN) {
+		f.CardCountry = code
+		if firstOf(r.rules.Decide(f, accounts)) != to {
+			return after, to, false
+		}
+	}
+	return after, to, true
+}
+
+// firstOf is the account that a decision puts first, "" for none.
+func firstOf(d routing.Decision) string {
+	if accounts := d.Accounts(); len(accounts) > 0 {
+		return accounts[0]
+	}
+	return ""
 }
 
 // considered are the shop's accounts as they are now, but as they were where the decision says so.

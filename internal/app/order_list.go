@@ -17,7 +17,7 @@ type orderListCmd struct {
 	Older        time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
 	Limit        int           `default:"100" help:"The most lines to list."`
 	Callbacks    bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
-	DeadLettered bool          `name:"parked" xor:"what" help:"List notifications that were given up on instead."`
+	DeadLettered bool          `name:"dead-lettered" xor:"what" help:"List notifications that were given up on instead."`
 	JSON         bool          `name:"json" help:"Print JSON."`
 }
 
@@ -37,7 +37,7 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	switch {
 	case (c.Callbacks || c.DeadLettered) && c.Order != "":
-		return fmt.Errorf("--callbacks and --parked list no orders: leave %q out", c.Order)
+		return fmt.Errorf("--callbacks and --dead-lettered list no orders: leave %q out", c.Order)
 	case c.Callbacks && shop != nil:
 		return fmt.Errorf("--callbacks lists what is about no shop's order: leave --shop out")
 	case c.Callbacks:

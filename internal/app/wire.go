@@ -123,7 +123,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 
 	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{
-		Store: a.store, DisputeStore: a.store, RoutingRules: a.store.RoutingRules, FingerprintKey: fingerprintKey, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout, FailoverWithin: a.config.FailoverWithin,
+		Store: a.store, DisputeStore: a.store, Imports: a.store, RoutingRules: a.store.RoutingRules, FingerprintKey: fingerprintKey, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout, FailoverWithin: a.config.FailoverWithin,
 		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Called: a.watchHealth(reg), Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	a.own = ownOf(a.pool)

@@ -43,10 +43,11 @@ func (s *server) parseBody(next http.Handler) http.Handler {
 	})
 }
 
-// requestHash is a keyed hash of what is asked for: method, address and body. It is stored, so a card's code is left out.
+// requestHash is a keyed hash of what is asked for: method, address and body. It is stored, so a card's code is left out. A preview has that
+// of the request that it previews.
 func (s *server) requestHash(r *http.Request, body *parsed) []byte {
 	mac := hmac.New(sha256.New, s.HashKey)
-	for _, part := range []string{r.Method, "\x00", r.URL.Path, "\x00"} {
+	for _, part := range []string{r.Method, "\x00", strings.TrimSuffix(r.URL.Path, "/preview"), "\x00"} {
 		mac.Write([]byte(part))
 	}
 	if body != nil {

@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"maps"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
+	"payrelay/internal/orderid"
 )
 
 // CallbackRejected is the Event.Callback of a callback that must not be believed.
@@ -26,6 +29,9 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	event := Event{Provider: provider, Source: SourceCallback, Account: account.Name, Secrets: secrets}
 	faultpoint.Hit("callback-verified")
+	if account, err = s.parentsAccount(ctx, account, n.OrderID); err != nil {
+		return "", err
+	}
 	cb, sameSum := callbackOf(account, n, raw), 0
 	pick := func(refunds []RefundFacts) (meant *RefundFacts) {
 		meant, sameSum = cb.RefundMeant(refunds)
@@ -48,6 +54,23 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	event.Callback = string(verdict)
 	s.Observe(event)
 	return verdict, nil
+}
+
+// parentsAccount is the account at which a payment was imported that a callback is about, if it came to another account of the same
+// merchant: the import names one of them, and the provider may call at any. Else it is the account that it came to.
+func (s *Service) parentsAccount(ctx context.Context, account Account, id string) (Account, error) {
+	if s.Imports == nil || id == "" || orderid.HasForm(id) { // an id of ours was not imported
+		return account, nil
+	}
+	to, err := s.targetOf(account)
+	if err != nil {
+		return account, err
+	}
+	at, err := s.Imports.AccountOfParent(ctx, Parent{Merchant: to.merchant(), Account: account.ID, ID: id})
+	if err != nil || at == uuid.Nil || at == account.ID {
+		return account, err
+	}
+	return s.Store.Account(ctx, at)
 }
 
 // CallbackAccount returns the account whose callbacks come to this address.

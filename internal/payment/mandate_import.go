@@ -59,8 +59,10 @@ type Parent struct {
 	ID       string
 }
 
-// ImportStore keeps what was imported. Needed for imports only.
+// ImportStore keeps what was imported.
 type ImportStore interface {
+	// AccountOfParent returns the account that a parent was imported at, uuid.Nil for one that was not.
+	AccountOfParent(ctx context.Context, p Parent) (uuid.UUID, error)
 	// ParentKnown says which order a parent is here, "" for none.
 	ParentKnown(ctx context.Context, p Parent) (string, error)
 	// ImportMandate writes down the order that begin returns, what complete makes of it, and its mandate. begin may run twice. A parent

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
 	"payrelay/internal/routing"
 )
 
@@ -27,8 +29,16 @@ type PreviewCandidate struct {
 const notRouted routing.Reason = "not_routed"
 
 // PreviewPayment says which account would take a payment, and why not the others. It stores and sends nothing. A payment that would
-// be refused is refused alike.
+// be refused is refused alike: also for its reference. A repeat would be answered with its order, so the order's account is shown.
 func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, error) {
+	switch earlier, err := s.Store.OrderByReference(ctx, in.Shop, gateway.KindPayment, in.Reference); {
+	case err == nil && equalHash(earlier.RequestHash, in.RequestHash):
+		return s.previewRepeat(ctx, earlier)
+	case err == nil:
+		return nil, errReferenceConflict
+	case CodeOf(err) != CodeNotFound:
+		return nil, err
+	}
 	it := s.paymentIntake(in)
 	candidates, decision, err := s.routed(ctx, it)
 	if err != nil {
@@ -54,14 +64,35 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 		}
 		p.add(a, reason)
 	}
+	p.addRest(accounts, it.currency, it.purpose)
+	return p, nil
+}
+
+// previewRepeat is the preview of a payment that is there already.
+func (s *Service) previewRepeat(ctx context.Context, o *Order) (*Preview, error) {
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := s.accountsOf(ctx, o.ShopID)
+	if err != nil {
+		return nil, err
+	}
+	p := &Preview{Account: account}
+	p.add(account, "")
+	p.addRest(accounts, o.Amount.Currency(), PurposePayments)
+	return p, nil
+}
+
+// addRest adds the accounts to which the payment is not routed.
+func (p *Preview) addRest(accounts []Account, currency money.Currency, purpose Purpose) {
 	for _, a := range accounts {
-		reason := reasonNotToTake(a, it.currency, it.purpose)
+		reason := reasonNotToTake(a, currency, purpose)
 		if reason == "" || reason == routing.Unhealthy {
 			reason = notRouted
 		}
 		p.add(a, reason)
 	}
-	return p, nil
 }
 
 func (p *Preview) add(a Account, reason routing.Reason) {

@@ -22,7 +22,7 @@ type Config struct {
 	Drivers *gateway.Registry
 	// DisputeStore is needed for disputes only.
 	DisputeStore DisputeStore
-	// Imports is needed for the import of mandates only.
+	// Imports is needed for the import of mandates, and for callbacks about what was imported.
 	Imports ImportStore
 	// TransactionReports, ReadSheet and WriteSheet are needed for transaction reports only.
 	TransactionReports TransactionReportStore

@@ -56,6 +56,23 @@ func (s *Store) ParentKnown(ctx context.Context, p payment.Parent) (known string
 	return known, err
 }
 
+// AccountOfParent implements payment.ImportStore.
+func (s *Store) AccountOfParent(ctx context.Context, p payment.Parent) (at uuid.UUID, err error) {
+	merchant, err := s.merchantHash(ctx, p)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	err = s.read(ctx, "look for the account of a parent", func(ctx context.Context, q *db.Queries) error {
+		at = uuid.Nil
+		found, err := q.ImportedAs(ctx, db.ImportedAsParams{ProviderOrderID: p.ID, Merchant: merchant, AccountID: p.Account})
+		for _, r := range found {
+			at = r.AccountID
+		}
+		return err
+	})
+	return at, err
+}
+
 // orderAndShop names an order for an operator.
 func orderAndShop(ctx context.Context, q *db.Queries, shop, order uuid.UUID) (string, error) {
 	o, err := q.OrderByID(ctx, db.OrderByIDParams{ShopID: shop, ID: order})

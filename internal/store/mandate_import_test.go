@@ -177,3 +177,25 @@ func TestADrainedAccountImportsNothing(t *testing.T) {
 	require.Equal(t, payment.CodeDisabled, payment.CodeOf(err))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orders"))
 }
+
+// The provider calls about an imported parent at another account of the same merchant. The callback does what it would at the parent's own,
+// and once: the same callback at both accounts is a repeat.
+func TestACallbackOfAParentAtAnotherAccountOfTheMerchant(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	second := b.newAccount(t, "EUR-2", "first")
+	made, err := b.agreement(b.importer(), b.shop.ID, "a", "parent-1", payment.MandateTerms{})
+	require.NoError(t, err)
+	minor := int64(400)
+	s := b.service(&gatewaytest.Fake{ReadCallbackFunc: func(gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: "parent-1", Result: gateway.Result{Kind: gateway.KindRefund, Status: gateway.StatusSucceeded, Amount: &minor}}, nil
+	}})
+	s.Imports = b.Store
+	for i, at := range []payment.Account{second, b.account} {
+		verdict, err := s.HandleCallback(t.Context(), at.Provider, at.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("refund"), ReceivedAt: b.clock.Now()})
+		require.NoError(t, err)
+		require.Equal(t, []payment.Verdict{payment.Apply, payment.Repeat}[i], verdict)
+	}
+	d := b.disputeOf(t, made.Order.ID)
+	require.Equal(t, []any{payment.DisputeExternalRefund, minor}, []any{d.Kind, d.Amount.Minor()})
+}

@@ -72,6 +72,11 @@ func TestRulesChooseTheAccountsOfPayments(t *testing.T) {
 	require.Nil(t, preview.Candidates[0].Reason)
 	require.Equal(t, "not_routed", *preview.Candidates[1].Reason)
 	require.Equal(t, "large", d.makes("/v1/payments", body("previewed", 6000, ""), http.StatusCreated).Account, "the reference was free")
+	d.refuses("/v1/payments/preview", body("previewed", 6001, ""), http.StatusConflict, "reference_conflict")
+	preview.Rule = nil
+	d.call(http.MethodPost, "/v1/payments/preview", body("previewed", 6000, ""), &preview)
+	require.Equal(t, []any{"large", "large"}, []any{preview.Account, preview.Candidates[0].Account}, "a repeat is answered with the payment that is there")
+	require.Nil(t, preview.Rule)
 
 	d.operator("account", "disable", "large", "--mode", "drain", "--reason", "maintenance")
 	require.Eventually(t, func() bool {

@@ -102,7 +102,7 @@ func TestAnOperatorFindsAnOrder(t *testing.T) {
 		`no order of shop other is called`:   {"resend", p.ID, "--shop", "other", "--from", "2"},
 		`there is no shop named "nowhere"`:   {"list", "--shop", "nowhere"},
 		`no order is called "pr-none": give`: {"list", "pr-none"},
-		"leave \"found-1\" out":              {"list", "found-1", "--parked"},
+		"leave \"found-1\" out":              {"list", "found-1", "--dead-lettered"},
 	} {
 		code, out, text := command(environ, append([]string{"order"}, args...)...)
 		require.Equal(t, 1, code, "%v %s", args, out)

@@ -63,7 +63,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	require.Contains(t, d.operator("order", "list", "--parked"), "No notification was given up on.")
+	require.Contains(t, d.operator("order", "list", "--dead-lettered"), "No notification was given up on.")
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
 	o := d.paid("dead-lettered-1", 1000, "")
 	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
@@ -71,8 +71,8 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 		SELECT shop_id, order_id, sequence, 'dead_lettered', url, 17, created_at, created_at FROM notifications WHERE order_id = $1 AND sequence = 2
 		ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = excluded.state, attempts = excluded.attempts`, o.ID)
 	require.NoError(t, err)
-	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
-	require.Contains(t, d.operator("order", "list", "--parked", "--json"), `"order_id":"`+o.ID+`"`)
+	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--dead-lettered"))
+	require.Contains(t, d.operator("order", "list", "--dead-lettered", "--json"), `"order_id":"`+o.ID+`"`)
 	text := d.operator("order", "resend", o.ID, "--from", "3")
 	require.Contains(t, text, "Notification 2 was given up on")
 	require.Contains(t, text, "2 notifications of order "+o.ID)
@@ -89,6 +89,6 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.NotContains(t, text, "nobodys-1")
 	require.Contains(t, text, "… and more")
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
-	code, _, text := command(environ, "order", "list", "--callbacks", "--parked")
+	code, _, text := command(environ, "order", "list", "--callbacks", "--dead-lettered")
 	require.NotZero(t, code, text)
 }

@@ -7,7 +7,7 @@ INSERT INTO imported_orders (merchant, provider_order_id, account_id, shop_id, o
 
 -- name: ImportedAs :many
 -- The order of a parent, or none.
-SELECT shop_id, order_id FROM imported_orders WHERE provider_order_id = @provider_order_id AND (merchant = @merchant OR account_id = @account_id) LIMIT 1;
+SELECT shop_id, order_id, account_id FROM imported_orders WHERE provider_order_id = @provider_order_id AND (merchant = @merchant OR account_id = @account_id) LIMIT 1;
 
 -- name: OwnOrderCalled :many
 -- The order that payrelay made under an id at a provider, or none.

@@ -216,7 +216,7 @@ func (q *Queries) DecideMandate(ctx context.Context, arg DecideMandateParams) (i
 }
 
 const ImportedAs = `-- name: ImportedAs :many
-SELECT shop_id, order_id FROM imported_orders WHERE provider_order_id = $1 AND (merchant = $2 OR account_id = $3) LIMIT 1
+SELECT shop_id, order_id, account_id FROM imported_orders WHERE provider_order_id = $1 AND (merchant = $2 OR account_id = $3) LIMIT 1
 `
 
 type ImportedAsParams struct {
@@ -226,8 +226,9 @@ type ImportedAsParams struct {
 }
 
 type ImportedAsRow struct {
-	ShopID  uuid.UUID `db:"shop_id"`
-	OrderID uuid.UUID `db:"order_id"`
+	ShopID    uuid.UUID `db:"shop_id"`
+	OrderID   uuid.UUID `db:"order_id"`
+	AccountID uuid.UUID `db:"account_id"`
 }
 
 // The order of a parent, or none.
@@ -240,7 +241,7 @@ func (q *Queries) ImportedAs(ctx context.Context, arg ImportedAsParams) ([]Impor
 	var items []ImportedAsRow
 	for rows.Next() {
 		var i ImportedAsRow
-		if err := rows.Scan(&i.ShopID, &i.OrderID); err != nil {
+		if err := rows.Scan(&i.ShopID, &i.OrderID, &i.AccountID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
