@@ -143,6 +143,9 @@ func adminHandler(h *health, gatherer prometheus.Gatherer, profiles bool) http.H
 		text(w, http.StatusOK, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true, Timeout: 10 * time.Second}))
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) {
+		text(w, http.StatusNotFound, "This port has /healthz, /readyz and /metrics. The shops' API is at LISTEN_ADDR.")
+	})
 	if profiles {
 		addProfiles(mux)
 	}

@@ -52,7 +52,14 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 				s.problem(w, r, problem{Status: http.StatusForbidden, Code: string(payment.CodeDisabled), Detail: "This key is switched off, and this request did nothing. Use another key of your shop, or ask the operators."})
 				return
 			}
-			reject(string(refused.Reason), refused.ID, keyRefusals[refused.Reason])
+			detail := keyRefusals[refused.Reason]
+			switch {
+			case strings.HasPrefix(key, "whsec_"):
+				detail = "This is the secret by which notifications are verified. Send your shop's key, which begins with prk_."
+			case refused.Reason == shop.KeyMalformed && !s.RejectDemoKey:
+				detail += " The demo shop's key is " + shop.DemoKey + "."
+			}
+			reject(string(refused.Reason), refused.ID, detail)
 			return
 		}
 		if err != nil {

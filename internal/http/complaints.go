@@ -194,7 +194,7 @@ func clean(text string) bool {
 }
 
 // wholeNumber is the one kind of number that the contract has.
-const wholeNumber = "a whole number without a decimal point or exponent, not in quotes"
+const wholeNumber = "a whole number without a decimal point or exponent, not in quotes (sums are in minor units: 1000 is 10.00 EUR)"
 
 // rangeOf says between which numbers a value must be, where the contract names both.
 func rangeOf(schema *openapi3.Schema) string {

@@ -49,6 +49,9 @@ func unexpected(body []byte, at int) error {
 	if c := body[at]; (c == '}' || c == ']') && bytes.HasSuffix(before, []byte(",")) {
 		return fmt.Errorf("a comma too many stands at %s, before a closing %c", position(body, len(before)-1), c)
 	}
+	if body[at] == '\'' {
+		return errors.New("a single quote stands at " + position(body, at) + ": names and texts have double quotes")
+	}
 	return errors.New("it cannot be read from " + position(body, at) + " on")
 }
 

@@ -30,7 +30,7 @@ func TestBadSyntaxIsAnsweredWithItsPlace(t *testing.T) {
 		"cut off":                          {`{"reference":"a"`, "it ends too early, at line 1, column 17"},
 		"cut off in a text":                {"{\n\"reference\":\"a", "it ends too early, at line 2, column 15"},
 		"white space":                      {" \n ", "it ends too early, at line 2, column 2"},
-		"single quotes":                    {`{'a':1}`, "it cannot be read from line 1, column 2 on"},
+		"single quotes":                    {`{'a':1}`, "a single quote stands at line 1, column 2: names and texts have double quotes"},
 		"a comment":                        {"{\n// x\n\"a\":1}", "it cannot be read from line 2, column 1 on"},
 		"no quotes":                        {`{a:1}`, "it cannot be read from line 1, column 2 on"},
 		"not a number":                     {`{"amount":NaN}`, "it cannot be read from line 1, column 11 on"},

@@ -50,7 +50,7 @@ func (s *server) routes() http.Handler {
 		unread,    // unread.go: nobody waits for a body that is not wanted
 		headIsGet, // head.go: a HEAD is a GET
 	)
-	r.NotFound(s.nothingHere)
+	r.NotFound(s.nothingHere(r))
 	r.MethodNotAllowed(s.methodNotAllowed(r))
 	r.Get("/openapi.yaml", serveContract)
 	r.Get("/openapi.json", serveContractJSON)
@@ -120,20 +120,37 @@ func (s *server) operationRoutes(r chi.Router) {
 	get("/v1/statements/{id}/file", s.getTransactionReportFile)
 }
 
-func (s *server) nothingHere(w http.ResponseWriter, r *http.Request) {
-	s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs/reference lists every call."})
+// nothingHere answers a request to an address that is not served, and says so if a usual slip leads there.
+func (s *server) nothingHere(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		detail := "There is nothing at this address."
+		whole := strings.TrimRight(r.URL.Path, "/")
+		if whole != r.URL.Path {
+			detail += " Leave out the slash at its end."
+		}
+		if len(methodsAt(routes, "/v1"+whole)) > 0 {
+			detail += " Put /v1 before it."
+		}
+		s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: detail + " GET /docs/reference lists every call."})
+	}
+}
+
+// methodsAt lists the methods that an address takes.
+func methodsAt(routes chi.Routes, path string) []string {
+	var allow []string
+	for method, names := range map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"} {
+		if routes.Match(chi.NewRouteContext(), method, path) {
+			allow = append(allow, names)
+		}
+	}
+	slices.Sort(allow)
+	return allow
 }
 
 func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var allow []string
-		for method, names := range map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"} {
-			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
-				allow = append(allow, names)
-			}
-		}
-		slices.Sort(allow)
-		w.Header().Set("Allow", strings.Join(allow, ", "))
-		s.problem(w, r, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs/reference lists every call."})
+		allow := strings.Join(methodsAt(routes, r.URL.Path), ", ")
+		w.Header().Set("Allow", allow)
+		s.problem(w, r, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method, but " + allow + ". GET /docs/reference lists every call."})
 	}
 }
