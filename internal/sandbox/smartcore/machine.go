@@ -86,10 +86,6 @@ func (t *Simulator) settle(o *Order) {
 
 // decline reports whether an order fails by its card or its amount, and with which code.
 func (t *Simulator) decline(o *Order) (code string, failed bool) {
-	behaviour := behaviourSuccess
-	if o.Card != nil {
-		behaviour = o.Card.behaviour
-	}
 	switch {
 	case o.Back():
 		return CodeProcessing, t.settings.RefundFails || o.Operation == OpRefund && o.parent.recipe != nil && o.parent.recipe.RefundFails
@@ -99,6 +95,17 @@ func (t *Simulator) decline(o *Order) (code string, failed bool) {
 		return t.settings.DeclineCode, true
 	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
 		return CodeInsufficientFunds, true
+	}
+	return t.declineCard(o)
+}
+
+// declineCard is decline for what the card, or the phone, says.
+func (t *Simulator) declineCard(o *Order) (code string, failed bool) {
+	behaviour := behaviourSuccess
+	if o.Card != nil {
+		behaviour = o.Card.behaviour
+	}
+	switch {
 	case behaviour == behaviourExpired:
 		return CodeEmitterDenial, true
 	case o.Card != nil && o.Card.code != "" && o.Operation != OpTokenize:
