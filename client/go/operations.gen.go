@@ -1226,9 +1226,9 @@ type Problem struct {
 	Status    int          `json:"status"`
 	Title     string       `json:"title"`
 
-	// Type `/docs#` and the code: there it is explained.
+	// Type `/docs/errors#` and the code: there it is explained.
 	//
-	// Example: /docs#invalid_request
+	// Example: /docs/errors#invalid_request
 	Type string `json:"type"`
 }
 

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -74,6 +78,42 @@ func TestDevPrintsTheWebhookSecretBesideTheKey(t *testing.T) {
 	require.Regexp(t, `(?m)^Its webhook secret: +`+regexp.QuoteMeta(ready.WebhookSecret)+`$`, out.String())
 	require.Contains(t, out.String(), ready.NotificationURL)
 	require.Contains(t, out.String(), "--notify")
+}
+
+// The endpoint that README and guides name is a program of its own.
+func TestTheReceiverOfTheReadmeVerifiesNotifications(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	d := startDevWith(t, storetest.URL(t), nil, "--notify", "http://"+address+"/")
+
+	program := filepath.Join(t.TempDir(), "receiver")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/receiver")
+	build.Dir = filepath.Join("..", "..")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	receiver := exec.CommandContext(t.Context(), program, "-listen", address)
+	receiver.Env = append(os.Environ(), "WEBHOOK_SECRET="+d.WebhookSecret)
+	lines, err := receiver.StdoutPipe()
+	require.NoError(t, err)
+	receiver.Stderr = &bytes.Buffer{}
+	require.NoError(t, receiver.Start())
+	eventually(t, func() bool {
+		res, err := http.Post("http://"+address+"/", "application/json", strings.NewReader(`{"type":"payment.succeeded"}`))
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusUnauthorized
+	})
+	o := d.create("receiver")
+	line, err := bufio.NewReader(lines).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "verified ")
+	require.Contains(t, line, `"type":"payment.requires_action"`, "what was not signed is not printed")
+	require.Contains(t, line, fmt.Sprintf(`"id":%q`, o.ID))
 }
 
 // A new shop has no account: that is what it hears, and what its operator is told to mend.

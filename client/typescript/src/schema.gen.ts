@@ -796,8 +796,8 @@ export interface components {
         Problem: {
             /**
              * Format: uri-reference
-             * @description `/docs#` and the code: there it is explained.
-             * @example /docs#invalid_request
+             * @description `/docs/errors#` and the code: there it is explained.
+             * @example /docs/errors#invalid_request
              */
             type: string;
             title: string;
