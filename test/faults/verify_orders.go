@@ -147,8 +147,8 @@ func (x indexed) refundOf(row Row) (truth *Effect) {
 func (x indexed) provable(row Row, truth *Effect) bool {
 	parent := x.byID[row.Parent]
 	if truth != nil && truth.Acknowledged && parent != nil {
-		// The callback names the payment alone, and has no id that tells it from another refund's: those of two that failed are the same bytes.
-		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Acknowledged }) == 1
+		// The callback names the payment alone, and has no id that tells it from another refund's of that sum, whose callback may still come.
+		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum }) == 1
 	}
 	if row.Provider != "uapay" || row.Called == nil || parent == nil {
 		return false
