@@ -113,10 +113,11 @@ func containerPassword(opts Options) (string, error) {
 	return password, nil
 }
 
-// waitReady connects until it succeeds. While the image prepares its data it serves no TCP, so success is final.
+// waitReady connects until it succeeds. While the image prepares its data it serves no TCP, so success is final. The database
+// that is wanted is made after that.
 func (b *boxed) waitReady(ctx context.Context) error {
 	err := poll(ctx, func() (bool, error) {
-		conn, err := pgx.Connect(ctx, b.URL())
+		conn, err := pgx.Connect(ctx, serverURL(b.port, b.password, maintenanceDatabase))
 		if err != nil {
 			return false, pause(ctx, 100*time.Millisecond)
 		}
