@@ -126,6 +126,7 @@ var tableRights = []rights{
 	{"callback_keys", "SELECT, INSERT, DELETE", ""},
 	{"orderless_callbacks", "SELECT, INSERT, DELETE", "UPDATE"},
 	{"idempotency_keys", all, ""},
+	{"request_log", "SELECT, INSERT, DELETE", ""},
 	{"transaction_reports", all, ""},
 	{"transaction_report_rows", all, ""},
 	{"retention", "SELECT, UPDATE", ""},
@@ -133,7 +134,7 @@ var tableRights = []rights{
 }
 
 // functionRights are the functions that the service calls with their owner's rights.
-const functionRights = "make_partitions(date), drop_partition(text)"
+const functionRights = "make_partitions(date), make_request_day(date), drop_partition(text)"
 
 // grantTries and grantPause bound how often rights are granted again.
 const (

@@ -134,6 +134,14 @@ const (
 	ListOrdersParamsStatusUnknown        ListOrdersParamsStatus = "unknown"
 )
 
+// Defines values for ListRequestsParamsStatus.
+const (
+	ListRequestsParamsStatusN2Xx ListRequestsParamsStatus = "2xx"
+	ListRequestsParamsStatusN3Xx ListRequestsParamsStatus = "3xx"
+	ListRequestsParamsStatusN4Xx ListRequestsParamsStatus = "4xx"
+	ListRequestsParamsStatusN5Xx ListRequestsParamsStatus = "5xx"
+)
+
 // Account defines model for Account.
 type Account struct {
 	// Capabilities What this account can do beyond starting a payment. A call that needs another one is answered with 422 `not_supported_by_provider`.
@@ -1306,6 +1314,45 @@ type RefundRequest struct {
 	Reference Reference `json:"reference"`
 }
 
+// RequestList defines model for RequestList.
+type RequestList struct {
+	Data       []RequestLogEntry `json:"data"`
+	NextCursor string            `json:"next_cursor"`
+}
+
+// RequestLogEntry defines model for RequestLogEntry.
+type RequestLogEntry struct {
+	// At When the request came.
+	At time.Time `json:"at"`
+
+	// ClientIP Where it came from.
+	ClientIP string `json:"client_ip"`
+
+	// Code The `code` of an error.
+	Code       string `json:"code"`
+	DurationMs int64  `json:"duration_ms"`
+	ID         string `json:"id"`
+
+	// KeyID The id of the key.
+	KeyID  string `json:"key_id"`
+	Method string `json:"method"`
+
+	// OrderID The order that it was about, if that is known.
+	OrderID string `json:"order_id"`
+
+	// Replayed The answer was an earlier one, under the same `Idempotency-Key`.
+	Replayed bool `json:"replayed"`
+
+	// RequestID The `X-Request-Id` of its answer.
+	RequestID string `json:"request_id"`
+
+	// Route The pattern of its address, such as `/v1/payments/{id}/refunds`.
+	Route string `json:"route"`
+
+	// Status The HTTP status. 499 if you closed the connection before the answer.
+	Status int `json:"status"`
+}
+
 // ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
 type ReturnURLs struct {
 	Fail    URL `json:"fail,omitempty,omitzero"`
@@ -1651,6 +1698,24 @@ type ListTransitionsParams struct {
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListRequestsParams is what the list is narrowed by.
+type ListRequestsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Status Of one class of HTTP statuses only.
+	Status ListRequestsParamsStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// OrderID About one order only.
+	OrderID string `form:"order_id,omitempty" json:"order_id,omitempty,omitzero"`
+}
+
+// ListRequestsParamsStatus is what the list is narrowed by.
+type ListRequestsParamsStatus string
+
 // ListTransactionReportRowsParams is what the list is narrowed by.
 type ListTransactionReportRowsParams struct {
 	// Limit How many at most; 50 if you leave it out.
@@ -1954,7 +2019,8 @@ func (c *Client) CreatePayment(ctx context.Context, body PaymentRequest, options
 // PreviewPayment Which account would take a payment. It is POST /v1/payments/preview.
 //
 // Takes the body of a payment and says where it would go now, and why not to your other accounts. Nothing is stored or sent, and the `reference` stays free.
-// A payment that would be refused is refused alike, such as with `no_route`, `missing_fields` or `limit_exceeded`. It is counted with no limit.
+// A payment that would be refused is refused alike, such as with `no_route`, `missing_fields`, `limit_exceeded` or `reference_conflict`. It is counted with no limit.
+// A repeat would be answered with the payment of that `reference`: its account is shown.
 // An `Idempotency-Key` does not replay it.
 func (c *Client) PreviewPayment(ctx context.Context, body PaymentRequest) (*PaymentPreview, error) {
 	return answer[PaymentPreview](c.send(ctx, request{
@@ -2059,6 +2125,30 @@ func (c *Client) GetRefund(ctx context.Context, id string) (*Order, error) {
 	return answer[Order](c.send(ctx, request{
 		method: "GET", path: "/v1/refunds/{id}", id: &id,
 	}))
+}
+
+// ListRequests Your own requests of the last days, the newest first. It is GET /v1/requests.
+//
+// What you asked and how it ended, without bodies, for seven days unless the operator set another time. A request is listed a second or two after its answer; if very many come at once, some may be missing. Requests without a valid key belong to nobody and are not listed. 404 if the operator keeps no such log.
+func (c *Client) ListRequests(ctx context.Context, query ListRequestsParams) (*RequestList, error) {
+	return answer[RequestList](c.send(ctx, request{
+		method: "GET", path: "/v1/requests", query: query,
+	}))
+}
+
+// AllRequests reads what ListRequests does, page after page. It ends with the first error.
+func (c *Client) AllRequests(ctx context.Context, query ListRequestsParams) iter.Seq2[RequestLogEntry, error] {
+	return all(func(cursor string) ([]RequestLogEntry, string, error) {
+		here := query
+		if cursor != "" {
+			here.Cursor = cursor
+		}
+		page, err := c.ListRequests(ctx, here)
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Data, page.NextCursor, nil
+	})
 }
 
 // CreateTransactionReport Ask for your orders in the provider's own list of transactions. It is POST /v1/statements.

@@ -41,6 +41,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('deliveries', 'shop', ''),
     ('notification_attempts', 'shop', ''),
     ('idempotency_keys', 'shop', ''),
+    ('request_log', 'shop', ''),
     ('transaction_reports', 'shop', ''),
     ('transaction_report_rows', 'shop', ''),
     ('shop_keys', 'local', 'read whole by every process, a short while after each change'),

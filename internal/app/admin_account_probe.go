@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,21 +123,31 @@ func checkAccount(ctx context.Context, io *Streams, a payment.Account) ([]store.
 	if err != nil {
 		return nil, err
 	}
-	calls := config.callsOf(a.Provider)
-	calls.Timeout = 10 * time.Second
 	var checks []store.AccountCheck
-	for _, s := range driver.Describe().Settings {
-		if !s.Host {
-			continue
-		}
-		address := a.Settings[s.Name]
-		if address == "" {
-			address = s.Default
-		}
-		probe, err := calls.Probe(ctx, address)
-		checks = append(checks, hostChecks(s.Name+" "+address, probe, err, time.Now())...)
+	for _, host := range hostsOf(driver, a) {
+		probe, err := config.probe(ctx, a.Provider, host.address)
+		checks = append(checks, hostChecks(host.setting+" "+host.address, probe, err, time.Now())...)
 	}
 	return append(checks, secretChecks(ctx, gw)...), nil
+}
+
+// accountHost is an address that an account is called at, and the setting that names it.
+type accountHost struct{ setting, address string }
+
+func hostsOf(driver gateway.Driver, a payment.Account) (hosts []accountHost) {
+	for _, s := range driver.Describe().Settings {
+		if s.Host {
+			hosts = append(hosts, accountHost{s.Name, cmp.Or(a.Settings[s.Name], s.Default)})
+		}
+	}
+	return hosts
+}
+
+// probe looks at a host of a provider.
+func (c config) probe(ctx context.Context, provider, address string) (transport.HostProbe, error) {
+	calls := c.callsOf(provider)
+	calls.Timeout = 10 * time.Second
+	return calls.Probe(ctx, address)
 }
 
 // hostChecks says what a probe proves of a host.

@@ -295,8 +295,8 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "bin show", "bin status", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show", "mandate list", "mandate show",
-	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck", "listen", "scenarios", "clock show", "clock advance",
+	"dev", "scenarios", "sandbox", "clock show", "clock advance", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "bin show", "bin status", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show", "mandate list", "mandate show",
+	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck", "listen", "trigger", "doctor",
 }
 
 // recorded write nothing but an audit entry. TestTheLastTestOfAnAccountIsKept and TestAnAnchorIsAnEntry find it.

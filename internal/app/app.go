@@ -43,6 +43,7 @@ type cli struct {
 	Retention         retentionCmd         `cmd:"" help:"What is kept for a while only."`
 	Audit             auditCmd             `cmd:"" help:"What operators changed, when and why."`
 	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`
+	Doctor            doctorCmd            `cmd:"" help:"Check everything that the service needs, and change nothing."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }
 

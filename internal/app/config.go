@@ -46,6 +46,7 @@ type config struct {
 	HostsCheck      string         `env:"PROVIDER_HOSTS_CHECK" envDefault:"warn" help:"warn: a provider of which no host is known may be called anywhere, with a warning at the start. enforce: it may not."`
 	RoleCheck       string         `env:"DATABASE_ROLE_CHECK" envDefault:"warn" help:"warn: a role in the database that may do more than the service needs gives a warning at the start. enforce: the service does not start."`
 	HealthDemotion  string         `env:"HEALTH_DEMOTION" envDefault:"on" help:"on: an account of which too many calls fail is put last in routing until it has recovered. off: it keeps its place, and nothing is counted."`
+	RequestLog      bool           `env:"REQUEST_LOG" envDefault:"false" help:"Keep a log of shops' requests, without their bodies, which they read at GET /v1/requests."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 	Retention
 
@@ -55,18 +56,23 @@ type config struct {
 
 // loadConfig reads the environment and reports every problem at once.
 func loadConfig(environ []string) (config, error) {
-	vars := env.ToMap(environ)
-	problems := append(secretFiles(configType, vars), keysetFromCommand(vars)...)
-	var c config
-	unread := map[string]bool{} // fields
-	problems = append(problems, parse(&c, vars, unread)...)
-	problems = append(problems, c.check(unread)...)
+	c, problems := readConfig(environ)
 	if len(problems) > 0 {
 		return config{}, fmt.Errorf("the environment is not complete:\n  - %s\n'server run --help' lists every variable", strings.Join(problems, "\n  - "))
 	}
+	return c, nil
+}
+
+// readConfig reads the environment as far as it can be read, and says what is wrong with the rest.
+func readConfig(environ []string) (c config, problems []string) {
+	vars := env.ToMap(environ)
+	problems = append(secretFiles(configType, vars), keysetFromCommand(vars)...)
+	unread := map[string]bool{} // fields
+	problems = append(problems, parse(&c, vars, unread)...)
+	problems = append(problems, c.check(unread)...)
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	c.docs.API = c.PublicURL
-	return c, nil
+	return c, problems
 }
 
 // parse fills a struct from variables, says what is wrong with them, and names the fields that could not be read.

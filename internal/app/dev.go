@@ -198,6 +198,7 @@ func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
 	}
 	c.PublicURL, c.ListenAddr, c.AdminAddr, c.LogLevel = "", "", "", ""
 	c.DrainDelay = 0 // there is no balancer
+	c.RequestLog = true
 	c.ShutdownTimeout, c.CallbackRate = 5*time.Second, 1000
 	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {

@@ -70,6 +70,9 @@ func (c config) callsOf(provider string) transport.Config {
 	return c.withHosts(transport.Config{Provider: provider}, false)
 }
 
+// anyHost is what is wrong with a provider that may be called at any host.
+const anyHost = "PROVIDER_HOSTS names no host of this provider: whoever can write to the database can have its calls sent anywhere"
+
 // hostsGauge says of each provider whether it may be called anywhere, and warns of it.
 func hostsGauge(configs []transport.Config, log zerolog.Logger) prometheus.Collector {
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -80,7 +83,7 @@ func hostsGauge(configs []transport.Config, log zerolog.Logger) prometheus.Colle
 		g.WithLabelValues(c.Provider).Set(0)
 		if c.AnyHost {
 			g.WithLabelValues(c.Provider).Set(1)
-			log.Warn().Str("provider", c.Provider).Msg("PROVIDER_HOSTS names no host of this provider: whoever can write to the database can have its calls sent anywhere")
+			log.Warn().Str("provider", c.Provider).Msg(anyHost)
 		}
 	}
 	return g

@@ -81,11 +81,19 @@ func linkGauge(pool *pgxpool.Pool, log zerolog.Logger) prometheus.Collector {
 		g.WithLabelValues(string(link)).Set(0)
 	}
 	g.WithLabelValues(string(used)).Set(1)
-	switch used { //nolint:exhaustive // the others need no warning
-	case pgsession.LinkPlain:
-		log.Warn().Msg("the database is reached without TLS: whoever is on that network can read and change everything; use sslmode=verify-full in DATABASE_URL")
-	case pgsession.LinkEncrypted:
-		log.Warn().Msg("the database's certificate is not checked: whoever answers for it can read and change everything; use sslmode=verify-full in DATABASE_URL")
+	if complaint := linkComplaint(used); complaint != "" {
+		log.Warn().Msg(complaint)
 	}
 	return g
+}
+
+// linkComplaint says what somebody in between could do, "" if nothing.
+func linkComplaint(link pgsession.Link) string {
+	switch link { //nolint:exhaustive // the others need no warning
+	case pgsession.LinkPlain:
+		return "the database is reached without TLS: whoever is on that network can read and change everything; use sslmode=verify-full in DATABASE_URL"
+	case pgsession.LinkEncrypted:
+		return "the database's certificate is not checked: whoever answers for it can read and change everything; use sslmode=verify-full in DATABASE_URL"
+	}
+	return ""
 }

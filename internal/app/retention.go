@@ -24,6 +24,7 @@ type Retention struct {
 	Callbacks   int  `env:"RETENTION_CALLBACKS" envDefault:"400" range:"30 to 36500" help:"Days until callbacks are removed. A repeat after that is judged anew."`
 	Reports     int  `env:"RETENTION_REPORTS" envDefault:"90" range:"1 to 36500" help:"Days until transaction reports and their rows are removed."`
 	Answers     int  `env:"RETENTION_ANSWERS" envDefault:"7" range:"7 to 36500" help:"Days until answers under an Idempotency-Key are removed. The API promises seven."`
+	Requests    int  `env:"RETENTION_REQUESTS" envDefault:"7" range:"1 to 90" help:"Days until entries of the request log are removed."`
 	EraseAfter  int  `env:"ERASURE_AFTER" envDefault:"540" range:"0 to 36500" help:"Days without a change before an order may be erased by command: as long as disputes and returned money may come."`
 }
 
@@ -31,7 +32,7 @@ type Retention struct {
 func (r Retention) keep() store.Retention {
 	days := func(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 	return store.Retention{
-		Payloads: days(r.Payloads), Attempts: days(r.Attempts), Calls: days(r.Calls), Callbacks: days(r.Callbacks), Reports: days(r.Reports), Answers: days(r.Answers),
+		Payloads: days(r.Payloads), Attempts: days(r.Attempts), Calls: days(r.Calls), Callbacks: days(r.Callbacks), Reports: days(r.Reports), Answers: days(r.Answers), Requests: days(r.Requests),
 	}
 }
 

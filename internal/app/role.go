@@ -55,6 +55,14 @@ func (r databaseRole) excess() (list []string) {
 	return list
 }
 
+// complaint says what is wrong with the role's powers, "" if nothing is.
+func (r databaseRole) complaint() string {
+	if excess := r.excess(); len(excess) > 0 {
+		return fmt.Sprintf("the database's role %s has more power than the service needs (%s): connect as %s, which 'server roles sql' makes", r.name, strings.Join(excess, ", "), migrations.RoleApp)
+	}
+	return ""
+}
+
 // checkRole says whether the service may do more to the database than it needs: one warning, a metric, and with
 // DATABASE_ROLE_CHECK=enforce a refusal.
 func (a *app) checkRole(ctx context.Context, reg prometheus.Registerer) error {
@@ -75,7 +83,7 @@ func (a *app) checkRole(ctx context.Context, reg prometheus.Registerer) error {
 		return nil
 	}
 	if a.config.RoleCheck == "enforce" {
-		return fmt.Errorf("DATABASE_ROLE_CHECK is enforce, and the database's role %s has more power than the service needs (%s): connect as %s, which 'server roles sql' makes, or set the check to warn", role.name, strings.Join(excess, ", "), migrations.RoleApp)
+		return fmt.Errorf("DATABASE_ROLE_CHECK is enforce, and %s, or set the check to warn", role.complaint())
 	}
 	a.log.Warn().Str("role", role.name).Strs("powers", excess).Msg("the service's role in the database has more power than it needs: whoever takes over the service can change the history; 'server roles sql' makes roles that cannot")
 	return nil

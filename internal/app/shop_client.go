@@ -158,6 +158,9 @@ type notification struct {
 		Amount    int64  `json:"amount"`
 		Currency  string `json:"currency"`
 	} `json:"order"`
+	Dispute struct {
+		ID string `json:"id"`
+	} `json:"dispute"`
 
 	payload []byte // as it was signed
 }

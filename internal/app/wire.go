@@ -27,6 +27,7 @@ import (
 	"payrelay/internal/notify"
 	"payrelay/internal/payment"
 	"payrelay/internal/pgsession"
+	"payrelay/internal/requestlog"
 	"payrelay/internal/secrets"
 	"payrelay/internal/sheet"
 	"payrelay/internal/store"
@@ -50,6 +51,7 @@ type app struct {
 	workers    *worker.Workers
 	api        http.Handler
 	admin      http.Handler
+	requests   *store.RequestLog // nil without one
 	health     *health
 	clients    *clientaddr.Finder
 	// connections are the limiters of the listeners "api" and "admin".
@@ -131,8 +133,14 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	a.workers = worker.New(worker.Config{
 		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, MandatesDue: a.mandatesDue, Tasks: a.tasks(reg),
 	}, a.service, notifier, a.store)
+	var requests requestlog.Log // stays nil without one
+	if a.config.RequestLog {
+		a.requests = a.store.NewRequestLog(reg)
+		requests = a.requests
+	}
 	a.api, err = httpapi.New(httpapi.Config{
-		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
+		Requests: requests,
+		Orders:   a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
 		Clients: a.clients, Docs: a.config.docs, RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
 		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout), CallbackAccount: a.service.CallbackAccount, CallbackRate: a.config.CallbackRate,
 		// More than the database has connections for would only wait inside, where it cannot be rejected any more.
@@ -230,6 +238,9 @@ func (a *app) run(ctx context.Context, admin *listener, sites ...*listener) erro
 		kept.Go(func() error { a.store.KeepHealth(running, a.log); return nil })
 	} else {
 		kept.Go(func() error { a.store.EndDemotions(running, a.log); return nil })
+	}
+	if a.requests != nil {
+		kept.Go(func() error { a.requests.Keep(running, a.log); return nil })
 	}
 	kept.Go(func() error { a.store.KeepReplica(running, hostName(), thisBuild().Version, a.log); return nil })
 	served.Go(func() error { defer stop(); return a.workers.Run(serving) })

@@ -71,6 +71,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		}
 		connlimit.Accepted(r.Context())
 		rec := recordOf(r.Context())
+		rec.shopID = p.Shop.ID
 		rec.shop, rec.key, rec.caller = p.Shop.Name, p.KeyID, p.Shop.ID.String()+" "+p.KeyID
 		ctx := context.WithValue(r.Context(), keyCall, &call{principal: p})
 		next.ServeHTTP(w, r.WithContext(payment.WithKeyID(payment.WithMode(ctx, p.Mode), p.KeyID)))

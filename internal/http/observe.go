@@ -32,6 +32,7 @@ type record struct {
 	address clientaddr.Address
 	// caller is the key, or the account whose provider calls, by its id.
 	caller                                                          string
+	shopID                                                          uuid.UUID // zero until the key is known
 	requestID, shop, key, account, orderID, provider, verdict, code string
 	// counted requests have a metric, and are logged for debugging only: there may be very many.
 	counted bool
@@ -145,6 +146,7 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 	if status == 0 {
 		status = http.StatusOK
 	}
+	s.keep(r, rec, w, route, status, started)
 	took := time.Since(started)
 	s.metrics.seconds.WithLabelValues(route, knownMethod(r.Method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	event := s.Log.Info() //nolint:zerologlint // sent below

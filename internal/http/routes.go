@@ -110,6 +110,7 @@ func (s *server) operationRoutes(r chi.Router) {
 	get("/v1/orders/{id}/events", asking(s.listTransitions)) // the earlier address of transitions
 	post("/v1/orders/{id}/refresh", showing(s.Orders.Refresh))
 	get("/v1/events", asking(s.listNotifications))
+	get("/v1/requests", asking(s.listRequests))
 
 	get("/v1/accounts", asking(s.listAccounts))
 	get("/v1/accounts/{name}/balance", s.getBalance)

@@ -18,6 +18,7 @@ import (
 	"payrelay/internal/idempotency"
 	"payrelay/internal/limit"
 	"payrelay/internal/payment"
+	"payrelay/internal/requestlog"
 	"payrelay/internal/shop"
 )
 
@@ -67,7 +68,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, key string, from netip.Addr) (shop.Principal, error)
 }
 
-// Config is what the API needs. All members but Clients, Docs, RejectDemoKey and those for callbacks are required.
+// Config is what the API needs. All members but Requests, Clients, Docs, RejectDemoKey and those for callbacks are required.
 type Config struct {
 	Orders      Orders
 	Auth        Authenticator
@@ -76,6 +77,8 @@ type Config struct {
 	HashKey    []byte
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
+	// Requests keeps a log of shops' requests; nil keeps none.
+	Requests requestlog.Log
 	// Clients finds the address that a request comes from; nil takes the connection's.
 	Clients *clientaddr.Finder
 	// Docs are the addresses that the documentation's examples have.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"payrelay/internal/idempotency"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/requestlog"
 )
 
 const (
@@ -265,6 +267,25 @@ func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified,
 	}}, b.called(ctx, "notified")
 }
 
+// requestsKept is a request log in memory.
+type requestsKept struct {
+	mu   sync.Mutex
+	kept []requestlog.Entry
+}
+
+func (l *requestsKept) Add(e requestlog.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, e)
+}
+
+func (l *requestsKept) Requests(context.Context, requestlog.Filter) (requestlog.Page, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	example := requestlog.Entry{ID: uuid.MustParse(orderID), At: at, RequestID: "r-1", Method: "POST", Route: "/v1/payments", Status: 201, KeyID: "k", ClientIP: netip.MustParseAddr("192.0.2.1"), Order: uuid.MustParse(orderID)}
+	return requestlog.Page{Items: append([]requestlog.Entry{example}, l.kept...)}, nil
+}
+
 func (b *book) FeedCursor(ctx context.Context, _ uuid.UUID, since time.Time) (string, error) {
 	if since.After(at) {
 		return "c1", b.called(ctx, "feed cursor")
@@ -385,7 +406,7 @@ func setup(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
 	b := &fixture{book: &book{isNew: true, kind: gateway.KindPayment, status: payment.StatusRequiresAction}, keys: &keys{}, metrics: prometheus.NewRegistry(), log: &logged{}}
 	c := Config{
-		Orders: b.book, Auth: b.keys, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
+		Orders: b.book, Auth: b.keys, Requests: &requestsKept{}, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
 		Log: zerolog.New(b.log).Level(zerolog.TraceLevel), Registerer: b.metrics, ProviderTimeout: 30 * time.Second,
 		Callbacks:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
 		CallbackRate: 100,

@@ -134,3 +134,6 @@ func ConfigTables() []string {
 	}
 	return names
 }
+
+// RequestQueue is how many entries of the request log wait at most.
+const RequestQueue = requestQueue

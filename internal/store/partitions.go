@@ -81,10 +81,10 @@ func monthOf(id uuid.UUID) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC() //nolint:gosec // 48 bits
 }
 
-// partition is a month of a table.
+// partition is a month of a table, or a day of the request log.
 type partition struct {
 	name string
-	ends time.Time // the first moment after its month
+	ends time.Time // the first moment after it
 }
 
 // partitions lists the partitions of a table, the oldest first.
@@ -98,9 +98,14 @@ func (s *Store) partitions(ctx context.Context, table string) (list []partition,
 		return err
 	})
 	for _, name := range names {
-		month, parseErr := time.Parse("_2006_01", strings.TrimPrefix(name, table))
+		named := strings.TrimPrefix(name, table)
+		if day, parseErr := time.Parse("_2006_01_02", named); parseErr == nil {
+			list = append(list, partition{name: name, ends: day.AddDate(0, 0, 1)})
+			continue
+		}
+		month, parseErr := time.Parse("_2006_01", named)
 		if parseErr != nil {
-			return nil, fmt.Errorf("%s is a partition of %s that is not named by its month: rename it or detach it", name, table)
+			return nil, fmt.Errorf("%s is a partition of %s that is not named by its month or day: rename it or detach it", name, table)
 		}
 		list = append(list, partition{name: name, ends: month.AddDate(0, 1, 0)})
 	}

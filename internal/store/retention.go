@@ -34,7 +34,7 @@ var errRetentionLost = errors.New("the removal of old rows took longer than its 
 
 // Retention says for how long things are kept.
 type Retention struct {
-	Payloads, Attempts, Calls, Callbacks, Reports, Answers time.Duration
+	Payloads, Attempts, Calls, Callbacks, Reports, Answers, Requests time.Duration
 }
 
 // Removed is how many rows of a table were removed, or would be.
@@ -94,6 +94,10 @@ var retentionRules = []retentionRule{
 	{
 		table: "idempotency_keys", keep: func(r Retention) time.Duration { return r.Answers },
 		old: "t.created_at < $1",
+	},
+	{
+		table: "request_log", keep: func(r Retention) time.Duration { return r.Requests }, month: true,
+		old: "t.at < $1",
 	},
 	{
 		table: "limit_reservations", keep: func(Retention) time.Duration { return reservationKept },

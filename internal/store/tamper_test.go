@@ -188,7 +188,7 @@ var otherTables = map[string]string{
 	"service_keys":    "encrypted, bound to the name; TestALostServiceKeyIsNotMadeAnew", "idempotency_keys": "encrypted, bound to the shop and the key",
 	"limit_uses": "compared with limit_reservations, TestWhatIsUsedOfALimitIsVerified", "limit_reservations": "compared with the orders, the same", "paused_shops": "compared with the counters and the audit log, TestARemovedPauseIsFound", "order_fingerprints": "only asks about duplicates",
 	"open_orders": "compared with the orders, TestWorkThatWasTakenAwayIsFound", "order_holds": "sealed by the audit log",
-	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
+	"request_log": "a log, which nothing goes by", "provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
 	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",
 	"addresses_off": "schedules deliveries", "failing_destinations": "schedules deliveries", "deliveries": "compared with the notifications, the same", "notification_attempts": "for operators",
 	"feed_epochs": "sets cursors back", "feed_rewinds": "sets cursors back",

@@ -1,5 +1,5 @@
 import { Caller, type CallOptions, type ReadOptions } from './caller.js';
-import type { PaymentRequest, CaptureRequest, ConfirmRequest, RefundRequest, ChargeRequest, PayoutRequest, PayoutCardRequest, TransferRequest, TransferImportRequest, TransactionReportRequest, Order, OrderList, Mandate, MandateList, Transition, Attempt, AttemptList, TransitionList, Notification, NotificationList, Dispute, DisputeList, DisputeResolution, Account, AccountList, PaymentPreview, CardFrameRequest, CardFrame, Balance, TransactionReport, TransactionReportRowList, TransactionReportRow, ListMandatesQuery, ListDisputesQuery, ListOrdersQuery, ListTransitionsQuery, ListAttemptsQuery, ListNotificationsQuery, ListAccountsQuery, ListTransactionReportRowsQuery } from './schema.gen.js';
+import type { PaymentRequest, CaptureRequest, ConfirmRequest, RefundRequest, ChargeRequest, PayoutRequest, PayoutCardRequest, TransferRequest, TransferImportRequest, TransactionReportRequest, Order, OrderList, Mandate, MandateList, Transition, Attempt, AttemptList, TransitionList, Notification, NotificationList, RequestLogEntry, RequestList, Dispute, DisputeList, DisputeResolution, Account, AccountList, PaymentPreview, CardFrameRequest, CardFrame, Balance, TransactionReport, TransactionReportRowList, TransactionReportRow, ListMandatesQuery, ListDisputesQuery, ListOrdersQuery, ListTransitionsQuery, ListAttemptsQuery, ListNotificationsQuery, ListRequestsQuery, ListAccountsQuery, ListTransactionReportRowsQuery } from './schema.gen.js';
 /** A method for each call of the contract, and one more for each list, which reads all its pages. */
 export declare class Operations extends Caller {
     /** Start a payment: POST /v1/payments.
@@ -8,7 +8,8 @@ export declare class Operations extends Caller {
     createPayment(body: PaymentRequest, options?: CallOptions): Promise<Order>;
     /** Which account would take a payment: POST /v1/payments/preview.
      * Takes the body of a payment and says where it would go now, and why not to your other accounts. Nothing is stored or sent, and the `reference` stays free.
-     * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields` or `limit_exceeded`. It is counted with no limit.
+     * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields`, `limit_exceeded` or `reference_conflict`. It is counted with no limit.
+     * A repeat would be answered with the payment of that `reference`: its account is shown.
      * An `Idempotency-Key` does not replay it. */
     previewPayment(body: PaymentRequest, options?: ReadOptions): Promise<PaymentPreview>;
     /** Read one payment: GET /v1/payments/{id}.
@@ -114,6 +115,11 @@ export declare class Operations extends Caller {
     listNotifications(query?: ListNotificationsQuery, options?: ReadOptions): Promise<NotificationList>;
     /** Reads what {@link listNotifications} does, page after page. */
     allNotifications(query?: ListNotificationsQuery, options?: ReadOptions): AsyncGenerator<Notification, void, undefined>;
+    /** Your own requests of the last days, the newest first: GET /v1/requests.
+     * What you asked and how it ended, without bodies, for seven days unless the operator set another time. A request is listed a second or two after its answer; if very many come at once, some may be missing. Requests without a valid key belong to nobody and are not listed. 404 if the operator keeps no such log. */
+    listRequests(query?: ListRequestsQuery, options?: ReadOptions): Promise<RequestList>;
+    /** Reads what {@link listRequests} does, page after page. */
+    allRequests(query?: ListRequestsQuery, options?: ReadOptions): AsyncGenerator<RequestLogEntry, void, undefined>;
     /** The provider accounts you may use, and what each can do: GET /v1/accounts.
      * Ordered by name. A call that an account has no capability for is refused with 422. An account that cannot be used at all is left out. */
     listAccounts(query?: ListAccountsQuery, options?: ReadOptions): Promise<AccountList>;

@@ -10,7 +10,8 @@ export class Operations extends Caller {
     }
     /** Which account would take a payment: POST /v1/payments/preview.
      * Takes the body of a payment and says where it would go now, and why not to your other accounts. Nothing is stored or sent, and the `reference` stays free.
-     * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields` or `limit_exceeded`. It is counted with no limit.
+     * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields`, `limit_exceeded` or `reference_conflict`. It is counted with no limit.
+     * A repeat would be answered with the payment of that `reference`: its account is shown.
      * An `Idempotency-Key` does not replay it. */
     previewPayment(body, options = {}) {
         return this.send({ method: 'POST', path: '/v1/payments/preview', body }, options);
@@ -187,6 +188,15 @@ export class Operations extends Caller {
     /** Reads what {@link listNotifications} does, page after page. */
     allNotifications(query = {}, options = {}) {
         return pages((at) => this.listNotifications({ ...query, ...at }, options));
+    }
+    /** Your own requests of the last days, the newest first: GET /v1/requests.
+     * What you asked and how it ended, without bodies, for seven days unless the operator set another time. A request is listed a second or two after its answer; if very many come at once, some may be missing. Requests without a valid key belong to nobody and are not listed. 404 if the operator keeps no such log. */
+    listRequests(query = {}, options = {}) {
+        return this.send({ method: 'GET', path: '/v1/requests', query }, options);
+    }
+    /** Reads what {@link listRequests} does, page after page. */
+    allRequests(query = {}, options = {}) {
+        return pages((at) => this.listRequests({ ...query, ...at }, options));
     }
     /** The provider accounts you may use, and what each can do: GET /v1/accounts.
      * Ordered by name. A call that an account has no capability for is refused with 422. An account that cannot be used at all is left out. */

@@ -1,7 +1,7 @@
 // Made of api/openapi.yaml by `make generate`. Do not edit.
 
 import {Caller, pages, type CallOptions, type ReadOptions} from './caller.js';
-import type {PaymentRequest, CaptureRequest, ConfirmRequest, RefundRequest, ChargeRequest, PayoutRequest, PayoutCardRequest, TransferRequest, TransferImportRequest, TransactionReportRequest, Order, OrderList, Mandate, MandateList, Transition, Attempt, AttemptList, TransitionList, Notification, NotificationList, Dispute, DisputeList, DisputeResolution, Account, AccountList, PaymentPreview, CardFrameRequest, CardFrame, Balance, TransactionReport, TransactionReportRowList, TransactionReportRow, ListMandatesQuery, ListDisputesQuery, ListOrdersQuery, ListTransitionsQuery, ListAttemptsQuery, ListNotificationsQuery, ListAccountsQuery, ListTransactionReportRowsQuery} from './schema.gen.js';
+import type {PaymentRequest, CaptureRequest, ConfirmRequest, RefundRequest, ChargeRequest, PayoutRequest, PayoutCardRequest, TransferRequest, TransferImportRequest, TransactionReportRequest, Order, OrderList, Mandate, MandateList, Transition, Attempt, AttemptList, TransitionList, Notification, NotificationList, RequestLogEntry, RequestList, Dispute, DisputeList, DisputeResolution, Account, AccountList, PaymentPreview, CardFrameRequest, CardFrame, Balance, TransactionReport, TransactionReportRowList, TransactionReportRow, ListMandatesQuery, ListDisputesQuery, ListOrdersQuery, ListTransitionsQuery, ListAttemptsQuery, ListNotificationsQuery, ListRequestsQuery, ListAccountsQuery, ListTransactionReportRowsQuery} from './schema.gen.js';
 
 /** A method for each call of the contract, and one more for each list, which reads all its pages. */
 export class Operations extends Caller {
@@ -14,7 +14,8 @@ export class Operations extends Caller {
 
   /** Which account would take a payment: POST /v1/payments/preview.
    * Takes the body of a payment and says where it would go now, and why not to your other accounts. Nothing is stored or sent, and the `reference` stays free.
-   * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields` or `limit_exceeded`. It is counted with no limit.
+   * A payment that would be refused is refused alike, such as with `no_route`, `missing_fields`, `limit_exceeded` or `reference_conflict`. It is counted with no limit.
+   * A repeat would be answered with the payment of that `reference`: its account is shown.
    * An `Idempotency-Key` does not replay it. */
   previewPayment(body: PaymentRequest, options: ReadOptions = {}): Promise<PaymentPreview> {
     return this.send({method: 'POST', path: '/v1/payments/preview', body}, options);
@@ -226,6 +227,17 @@ export class Operations extends Caller {
   /** Reads what {@link listNotifications} does, page after page. */
   allNotifications(query: ListNotificationsQuery = {}, options: ReadOptions = {}): AsyncGenerator<Notification, void, undefined> {
     return pages((at) => this.listNotifications({...query, ...at}, options));
+  }
+
+  /** Your own requests of the last days, the newest first: GET /v1/requests.
+   * What you asked and how it ended, without bodies, for seven days unless the operator set another time. A request is listed a second or two after its answer; if very many come at once, some may be missing. Requests without a valid key belong to nobody and are not listed. 404 if the operator keeps no such log. */
+  listRequests(query: ListRequestsQuery = {}, options: ReadOptions = {}): Promise<RequestList> {
+    return this.send({method: 'GET', path: '/v1/requests', query}, options);
+  }
+
+  /** Reads what {@link listRequests} does, page after page. */
+  allRequests(query: ListRequestsQuery = {}, options: ReadOptions = {}): AsyncGenerator<RequestLogEntry, void, undefined> {
+    return pages((at) => this.listRequests({...query, ...at}, options));
   }
 
   /** The provider accounts you may use, and what each can do: GET /v1/accounts.

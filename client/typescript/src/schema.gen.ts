@@ -602,6 +602,41 @@ export interface components {
             /** @description Your cursor was set back: it named a place that the database has lost. Some notifications come again, and none is skipped. */
             rewound: boolean;
         };
+        RequestLogEntry: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the request came.
+             */
+            at: string;
+            /** @description The `X-Request-Id` of its answer. */
+            request_id: string;
+            method: string;
+            /** @description The pattern of its address, such as `/v1/payments/{id}/refunds`. */
+            route: string;
+            /** @description The HTTP status. 499 if you closed the connection before the answer. */
+            status: number;
+            /** @description The `code` of an error. */
+            code: string | null;
+            /** @description The id of the key. */
+            key_id: string;
+            /** @description Where it came from. */
+            client_ip: string | null;
+            /** Format: int64 */
+            duration_ms: number;
+            /**
+             * Format: uuid
+             * @description The order that it was about, if that is known.
+             */
+            order_id: string | null;
+            /** @description The answer was an earlier one, under the same `Idempotency-Key`. */
+            replayed: boolean;
+        };
+        RequestList: {
+            data: components["schemas"]["RequestLogEntry"][];
+            next_cursor: string | null;
+        };
         /** @description `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay, or by a refund that had failed here. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. `inquiry`: a bank asks what the payment was for; no money moved. More values may come. */
         DisputeKind: "chargeback" | "second_chargeback" | "reversal" | "external_refund" | "late_success" | "duplicate_charge" | "surplus_capture" | "unauthorized_charge" | "inquiry" | (string & {});
         /** @description `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. `refunding`: its money is being given back. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open. */
@@ -954,6 +989,22 @@ export interface components {
              */
             since?: string;
         };
+        ListRequestsQuery: {
+            /** @description How many at most; 50 if you leave it out. */
+            limit?: number;
+            /** @description `next_cursor` of the page before. */
+            cursor?: string;
+            /**
+             * @description Of one class of HTTP statuses only.
+             * @enum {string}
+             */
+            status?: "2xx" | "3xx" | "4xx" | "5xx";
+            /**
+             * Format: uuid
+             * @description About one order only.
+             */
+            order_id?: string;
+        };
         ListAccountsQuery: {
             /** @description How many at most; 50 if you leave it out. */
             limit?: number;
@@ -1022,6 +1073,8 @@ export type AttemptList = components['schemas']['AttemptList'];
 export type TransitionList = components['schemas']['TransitionList'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationList = components['schemas']['NotificationList'];
+export type RequestLogEntry = components['schemas']['RequestLogEntry'];
+export type RequestList = components['schemas']['RequestList'];
 export type DisputeKind = components['schemas']['DisputeKind'];
 export type DisputeStatus = components['schemas']['DisputeStatus'];
 export type Dispute = components['schemas']['Dispute'];
@@ -1049,6 +1102,7 @@ export type ListOrdersQuery = components['schemas']['ListOrdersQuery'];
 export type ListTransitionsQuery = components['schemas']['ListTransitionsQuery'];
 export type ListAttemptsQuery = components['schemas']['ListAttemptsQuery'];
 export type ListNotificationsQuery = components['schemas']['ListNotificationsQuery'];
+export type ListRequestsQuery = components['schemas']['ListRequestsQuery'];
 export type ListAccountsQuery = components['schemas']['ListAccountsQuery'];
 export type ListTransactionReportRowsQuery = components['schemas']['ListTransactionReportRowsQuery'];
 export type $defs = Record<string, never>;

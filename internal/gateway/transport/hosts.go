@@ -34,6 +34,15 @@ func (c Config) Allows(address string) bool {
 	return err == nil && c.allowed(u)
 }
 
+// HostOf is whom an address calls: one spelling for each host.
+func HostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return hostPort(u)
+}
+
 // hostPort is whom an address calls: one spelling for each host, as Config.Hosts has it.
 func hostPort(u *url.URL) string {
 	port := u.Port()

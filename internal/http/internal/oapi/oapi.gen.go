@@ -138,6 +138,14 @@ const (
 	ListOrdersParamsStatusUnknown        ListOrdersParamsStatus = "unknown"
 )
 
+// Defines values for ListRequestsParamsStatus.
+const (
+	ListRequestsParamsStatusN2xx ListRequestsParamsStatus = "2xx"
+	ListRequestsParamsStatusN3xx ListRequestsParamsStatus = "3xx"
+	ListRequestsParamsStatusN4xx ListRequestsParamsStatus = "4xx"
+	ListRequestsParamsStatusN5xx ListRequestsParamsStatus = "5xx"
+)
+
 // Account defines model for Account.
 type Account struct {
 	// Capabilities What this account can do beyond starting a payment. A call that needs another one is answered with 422 `not_supported_by_provider`.
@@ -1019,6 +1027,45 @@ type RefundRequest struct {
 	Reference Reference `json:"reference"`
 }
 
+// RequestList defines model for RequestList.
+type RequestList struct {
+	Data       []RequestLogEntry `json:"data"`
+	NextCursor *string           `json:"next_cursor"`
+}
+
+// RequestLogEntry defines model for RequestLogEntry.
+type RequestLogEntry struct {
+	// At When the request came.
+	At time.Time `json:"at"`
+
+	// ClientIp Where it came from.
+	ClientIp *string `json:"client_ip"`
+
+	// Code The `code` of an error.
+	Code       *string   `json:"code"`
+	DurationMs int64     `json:"duration_ms"`
+	Id         uuid.UUID `json:"id"`
+
+	// KeyId The id of the key.
+	KeyId  string `json:"key_id"`
+	Method string `json:"method"`
+
+	// OrderId The order that it was about, if that is known.
+	OrderId *uuid.UUID `json:"order_id"`
+
+	// Replayed The answer was an earlier one, under the same `Idempotency-Key`.
+	Replayed bool `json:"replayed"`
+
+	// RequestId The `X-Request-Id` of its answer.
+	RequestId string `json:"request_id"`
+
+	// Route The pattern of its address, such as `/v1/payments/{id}/refunds`.
+	Route string `json:"route"`
+
+	// Status The HTTP status. 499 if you closed the connection before the answer.
+	Status int `json:"status"`
+}
+
 // ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
 type ReturnURLs struct {
 	Fail    *URL `json:"fail,omitempty"`
@@ -1430,6 +1477,24 @@ type CreatePayoutParams struct {
 	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListRequestsParams defines parameters for ListRequests.
+type ListRequestsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Status Of one class of HTTP statuses only.
+	Status *ListRequestsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// OrderId About one order only.
+	OrderId *uuid.UUID `form:"order_id,omitempty" json:"order_id,omitempty"`
+}
+
+// ListRequestsParamsStatus defines parameters for ListRequests.
+type ListRequestsParamsStatus string
 
 // CreateTransactionReportParams defines parameters for CreateTransactionReport.
 type CreateTransactionReportParams struct {

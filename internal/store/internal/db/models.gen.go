@@ -510,6 +510,22 @@ type Replica struct {
 	SeenAt     time.Time `db:"seen_at"`
 }
 
+type RequestLog struct {
+	ShopID     uuid.UUID  `db:"shop_id"`
+	ID         uuid.UUID  `db:"id"`
+	At         time.Time  `db:"at"`
+	RequestID  string     `db:"request_id"`
+	Method     string     `db:"method"`
+	Route      string     `db:"route"`
+	Status     int32      `db:"status"`
+	Code       string     `db:"code"`
+	KeyID      string     `db:"key_id"`
+	ClientIp   string     `db:"client_ip"`
+	DurationMs int64      `db:"duration_ms"`
+	OrderID    *uuid.UUID `db:"order_id"`
+	Replayed   bool       `db:"replayed"`
+}
+
 type Retention struct {
 	OneRow                bool            `db:"one_row"`
 	LeasedUntil           time.Time       `db:"leased_until"`
