@@ -51,7 +51,7 @@ type call struct {
 	op           *openapi3.Operation
 }
 
-// callsOf are the operations of a tag: those that shops should use first, then by path.
+// callsOf are the operations of a tag: those that shops should use before deprecated ones, its own addresses before others.
 func callsOf(contract *openapi3.T, tag string) []call {
 	var calls []call
 	for path, item := range contract.Paths.Map() {
@@ -68,7 +68,13 @@ func callsOf(contract *openapi3.T, tag string) []call {
 			}
 			return 0
 		}
-		return cmp.Or(cmp.Compare(deprecated(a), deprecated(b)), cmp.Compare(a.path, b.path), cmp.Compare(b.method, a.method))
+		elsewhere := func(c call) int {
+			if strings.HasPrefix(c.path, "/v1/"+strings.ToLower(tag)) {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(deprecated(a), deprecated(b)), cmp.Compare(elsewhere(a), elsewhere(b)), cmp.Compare(a.path, b.path), cmp.Compare(b.method, a.method))
 	})
 	return calls
 }
