@@ -61,7 +61,7 @@ func TestTheDocumentationWithoutJavaScriptOnAPhone(t *testing.T) {
 	p.do(chromedp.Navigate(d.API+"/docs"), chromedp.WaitVisible(css("h1")))
 	require.True(t, p.is(`document.body.innerText.includes("curl -sS `+d.API+`/v1/payments")`), "the examples have the address of the page")
 	require.False(t, p.is(`document.body.innerText.includes("console.log(order.id")`), "one language at a time")
-	p.do(chromedp.Click(css(`h2#3-create-a-payment ~ .tabs label[for$="-ts"]`)))
+	p.do(chromedp.Click(css(`[id="3-create-a-payment"] ~ .tabs label[for$="-ts"]`)))
 	require.True(t, p.is(`document.body.innerText.includes("console.log(order.id")`))
 
 	p.do(chromedp.Click(css("header .menu")), chromedp.WaitVisible(css("#pages")), chromedp.Click(css(`#pages a[href="/docs/guides/refunds"]`)))
@@ -81,7 +81,7 @@ func TestComfortsOfTheDocumentation(t *testing.T) {
 	require.True(t, p.is(`document.body.innerText.includes("json.Unmarshal(answer, &order)")`), "every example is in Go")
 	p.do(chromedp.Navigate(d.API+"/docs/guides/refunds"), chromedp.Navigate(d.API+"/docs"))
 	require.True(t, p.is(`document.body.innerText.includes("json.Unmarshal(answer, &order)")`), "on the next page too")
-	p.do(chromedp.Click(css("h2#1-start-payrelay ~ .code .copy")))
+	p.do(chromedp.Click(css(`[id="1-start-payrelay"] ~ .code .copy`)))
 	require.Eventually(t, func() bool { return slices.Contains([]string{"Copied", "Selected"}, p.text("#said")) }, waitTimeout, 10*time.Millisecond)
 	require.True(t, p.is(`console.log("the end"), true`))
 	for m, err := range messages {
