@@ -71,9 +71,15 @@ DECLARE
 BEGIN
     IF NOT EXISTS (
         SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent
-        WHERE i.inhrelid = to_regclass(quote_ident(part)) AND c.relname IN ('notification_attempts', 'provider_calls', 'callbacks')
+        WHERE i.inhrelid = to_regclass(quote_ident(part)) AND c.relname IN ('notification_attempts', 'provider_calls', 'callbacks', 'request_log')
     ) THEN
         RAISE EXCEPTION '% is no partition that is ever dropped', part;
+    ELSIF part LIKE 'request\_log\_%' THEN -- a day, and nothing of orders: its rows are a log
+        IF NOT owns_tables() AND to_date(right(part, 10), 'YYYY_MM_DD') + 1 > now() THEN
+            RAISE EXCEPTION '% is of a day that is not over', part;
+        END IF;
+        EXECUTE format('DROP TABLE %I', part);
+        RETURN;
     ELSIF NOT owns_tables() AND to_date(right(part, 7), 'YYYY_MM') + interval '1 month' > now() THEN
         RAISE EXCEPTION '% is of a month that is not over', part;
     END IF;
@@ -126,7 +132,7 @@ BEGIN
         RAISE EXCEPTION 'no order is of %, and none will be soon: its partitions are made by the owner of the tables', to_char(begins, 'YYYY-MM');
     END IF;
     FOR whole IN SELECT c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
-            WHERE c.relnamespace = current_schema()::regnamespace ORDER BY c.relname LOOP
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relname <> 'request_log' ORDER BY c.relname LOOP
         part := whole || to_char(begins, '"_"YYYY"_"MM');
         CONTINUE WHEN to_regclass(part) IS NOT NULL;
         PERFORM pg_advisory_xact_lock(hashtext('make_partitions')); -- one maker at a time
@@ -141,6 +147,31 @@ BEGIN
             EXECUTE format('GRANT %s ON %I TO %I', granted.privilege_type, part, granted.rolname);
         END LOOP;
         RETURN NEXT part;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.make_request_day(day date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public'
+    AS $$
+DECLARE
+    part text := to_char(day, '"request_log_"YYYY"_"MM"_"DD');
+    granted record;
+BEGIN
+    IF NOT owns_tables() AND day NOT BETWEEN now() - interval '2 days' AND now() + interval '2 days' THEN
+        RAISE EXCEPTION '% is not about now: its partition is made by the owner of the tables', day;
+    END IF;
+    IF to_regclass(part) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('make_partitions')); -- one maker at a time
+    IF to_regclass(part) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF request_log FOR VALUES FROM (%L) TO (%L)', part, first_id(day), first_id(day + 1));
+    FOR granted IN SELECT a.privilege_type, r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+            WHERE c.oid = 'request_log'::regclass AND a.grantee <> c.relowner LOOP
+        EXECUTE format('GRANT %s ON %I TO %I', granted.privilege_type, part, granted.rolname);
     END LOOP;
 END $$;
 
@@ -987,6 +1018,23 @@ CREATE TABLE public.replicas (
     seen_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.request_log (
+    shop_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    request_id text NOT NULL,
+    method text NOT NULL,
+    route text NOT NULL,
+    status integer NOT NULL,
+    code text NOT NULL,
+    key_id text NOT NULL,
+    client_ip text NOT NULL,
+    duration_ms bigint NOT NULL,
+    order_id uuid,
+    replayed boolean NOT NULL
+)
+PARTITION BY RANGE (id);
+
 CREATE TABLE public.retention (
     one_row boolean DEFAULT true NOT NULL,
     leased_until timestamp with time zone NOT NULL,
@@ -1134,6 +1182,7 @@ INSERT INTO public.directory (one_row, generation, changed_at) VALUES (true, 1, 
 
 INSERT INTO public.goose_db_version (id, version_id, is_applied, tstamp) VALUES (1, 0, true, 'now');
 INSERT INTO public.goose_db_version (id, version_id, is_applied, tstamp) VALUES (2, 1, true, 'now');
+INSERT INTO public.goose_db_version (id, version_id, is_applied, tstamp) VALUES (3, 2, true, 'now');
 
 INSERT INTO public.legal_dispute_steps (from_status, to_status) VALUES ('', 'open');
 INSERT INTO public.legal_dispute_steps (from_status, to_status) VALUES ('open', 'open');
@@ -1197,7 +1246,7 @@ INSERT INTO public.legal_transitions (from_status, to_status) VALUES ('succeeded
 
 INSERT INTO public.retention (one_row, leased_until, last_run_at, removed, attempts_removed_before) VALUES (true, '1970-01-01 00:00:00+00', 'now', '{}', '1970-01-01 00:00:00+00');
 
-SELECT pg_catalog.setval('public.goose_db_version_id_seq', 2, true);
+SELECT pg_catalog.setval('public.goose_db_version_id_seq', 3, true);
 
 SELECT pg_catalog.setval('public.shop_numbers', 1, false);
 
@@ -1360,6 +1409,9 @@ ALTER TABLE ONLY public.reencryptions
 ALTER TABLE ONLY public.replicas
     ADD CONSTRAINT replicas_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.request_log
+    ADD CONSTRAINT request_log_pkey PRIMARY KEY (shop_id, id);
+
 ALTER TABLE ONLY public.retention
     ADD CONSTRAINT retention_pkey PRIMARY KEY (one_row);
 
@@ -1449,6 +1501,8 @@ CREATE INDEX orders_kind ON public.orders USING btree (kind, shop_id, id);
 CREATE INDEX orders_parent ON public.orders USING btree (shop_id, parent_id) WHERE (parent_id IS NOT NULL);
 
 CREATE INDEX orders_provider_order_id ON public.orders USING btree (provider_order_id);
+
+CREATE INDEX request_log_order ON ONLY public.request_log USING btree (shop_id, order_id, id) WHERE (order_id IS NOT NULL);
 
 CREATE UNIQUE INDEX routing_sets_active ON public.routing_sets USING btree (COALESCE(shop_id, '00000000-0000-0000-0000-000000000000'::uuid)) WHERE (state = 'active'::text);
 
