@@ -60,8 +60,8 @@ var (
 	menuItem     = regexp.MustCompile(`^- \[([^\]]+)\]\(([^)#]+\.md)\): (.+)$`)
 )
 
-// load reads the pages, and the menu from the lists of docs/README.md.
-func (s *Site) load(contract *openapi3.T) error {
+// readPages reads the pages below docs, by the names of their files.
+func readPages() (map[string]*page, error) {
 	files := map[string]*page{}
 	err := fs.WalkDir(docs.Pages, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -78,11 +78,13 @@ func (s *Site) load(contract *openapi3.T) error {
 		files[name] = &page{address: addressOf(name), file: name, title: plain(string(title[1])), source: string(text)}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
+	return files, err
+}
+
+// readMenu reads the menu from the lists of docs/README.md.
+func readMenu(files map[string]*page) ([]group, error) {
 	start := files["README.md"]
-	s.menu = []group{{Name: "Start", Pages: []*page{start}, weight: 1.5}}
+	menu := []group{{Name: "Start", Pages: []*page{start}, weight: 1.5}}
 	name := ""
 	for line := range strings.Lines(start.source) {
 		line = strings.TrimSpace(line)
@@ -91,15 +93,27 @@ func (s *Site) load(contract *openapi3.T) error {
 		} else if m := menuItem.FindStringSubmatch(line); m != nil {
 			p := files[path.Clean(m[2])]
 			if p == nil {
-				return fmt.Errorf("docs/README.md lists %s, which is not there", m[2])
+				return nil, fmt.Errorf("docs/README.md lists %s, which is not there", m[2])
 			}
-			if s.menu[len(s.menu)-1].Name != name {
-				s.menu = append(s.menu, group{Name: name, weight: 1})
+			if menu[len(menu)-1].Name != name {
+				menu = append(menu, group{Name: name, weight: 1})
 			}
 			p.name, p.description = plain(m[1]), plain(m[3])
-			last := &s.menu[len(s.menu)-1]
+			last := &menu[len(menu)-1]
 			last.Pages = append(last.Pages, p)
 		}
+	}
+	return menu, nil
+}
+
+// load reads the pages and puts them in their order.
+func (s *Site) load(contract *openapi3.T) error {
+	files, err := readPages()
+	if err != nil {
+		return err
+	}
+	if s.menu, err = readMenu(files); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if p := files[name]; !s.lists(p) {

@@ -281,9 +281,7 @@ func objectsSource(contract *openapi3.T) string {
 	return b.String()
 }
 
-var (
-	codeRow = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9]{3}) \\| (.+) \\| (.+) \\|\n")
-)
+var codeRow = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9]{3}) \\| (.+) \\| (.+) \\|\n")
 
 // splitErrors takes the rows of codes out of the contract's description: they have a page of their own.
 func splitErrors(description string) (rest string, codes [][]string) {

@@ -52,14 +52,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 				s.problem(w, r, problem{Status: http.StatusForbidden, Code: string(payment.CodeDisabled), Detail: "This key is switched off, and this request did nothing. Use another key of your shop, or ask the operators."})
 				return
 			}
-			detail := keyRefusals[refused.Reason]
-			switch {
-			case strings.HasPrefix(key, "whsec_"):
-				detail = "This is the secret by which notifications are verified. Send your shop's key, which begins with prk_."
-			case refused.Reason == shop.KeyMalformed && !s.RejectDemoKey:
-				detail += " The demo shop's key is " + shop.DemoKey + "."
-			}
-			reject(string(refused.Reason), refused.ID, detail)
+			reject(string(refused.Reason), refused.ID, s.keyAdvice(key, refused.Reason))
 			return
 		}
 		if err != nil {
@@ -76,6 +69,17 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		ctx := context.WithValue(r.Context(), keyCall, &call{principal: p})
 		next.ServeHTTP(w, r.WithContext(payment.WithKeyID(payment.WithMode(ctx, p.Mode), p.KeyID)))
 	})
+}
+
+// keyAdvice says what to do about a key that is rejected.
+func (s *server) keyAdvice(key string, reason shop.KeyReason) string {
+	switch {
+	case strings.HasPrefix(key, "whsec_"):
+		return "This is the secret by which notifications are verified. Send your shop's key, which begins with prk_."
+	case reason == shop.KeyMalformed && !s.RejectDemoKey:
+		return keyRefusals[reason] + " The demo shop's key is " + shop.DemoKey + "."
+	}
+	return keyRefusals[reason]
 }
 
 // callbackAccount finds the account that a callback's address belongs to.
