@@ -406,7 +406,11 @@ func TestTextsWithControlCharactersAreRefused(t *testing.T) {
 	b := newOperated(t)
 	before := b.contents(t)
 	for _, args := range [][]string{
-		{"shop", "create", "second", "--reason", "a\n2031-01-01T00:00:00Z ann@host shop set"}, {"shop", "create", "second", "--as", "a\x1b[31mb"}, {"key", "create", "first", "--name", "a\rb"},
+		{"shop", "create", "second", "--reason", "a\n2031-01-01T00:00:00Z ann@host shop set"},
+		{"shop", "create", "second", "--as", "a\x1b[31mb"},
+		{"key", "create", "first", "--name", "a\rb"},
+		{"shop", "create", "second", "--reason", "a\u202eb"},
+		{"shop", "create", "second", "--as", "a\u2028b"},
 	} {
 		require.Contains(t, b.refused(t, args...), "has control characters", "%q", args)
 	}

@@ -56,7 +56,7 @@ func (t operatorText) check() error {
 
 // checkControls refuses what a terminal would not print as it is.
 func (t operatorText) checkControls() error {
-	if strings.ContainsFunc(t.text, unicode.IsControl) {
+	if strings.ContainsFunc(t.text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }) {
 		return fmt.Errorf("%s has control characters, such as a line break: leave them out. Nothing was changed", t.flag)
 	}
 	return nil

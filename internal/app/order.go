@@ -34,6 +34,8 @@ func waitsFor(o *payment.Order) string {
 		return "the shop's capture or cancel"
 	case o.Status == payment.StatusProcessing:
 		return "the provider"
+	case o.NextPollAt != nil:
+		return "its next status poll"
 	}
 	return "nothing"
 }

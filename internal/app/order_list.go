@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 type orderListCmd struct {
 	Order        string        `arg:"" optional:"" help:"List the orders that are called so instead, whatever their status: by id, the shop's reference, our id at the provider (pr-…), the provider's own id, or a bank's reference (RRN)."`
 	Shop         string        `placeholder:"NAME" help:"List orders and notifications of this shop only."`
+	Account      string        `placeholder:"NAME" help:"List the orders that are open at this account instead: those that keep 'account close' from closing it."`
 	Older        time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
 	Limit        int           `default:"100" help:"The most lines to list."`
 	Callbacks    bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
@@ -38,6 +40,8 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 	switch {
 	case (c.Callbacks || c.DeadLettered) && c.Order != "":
 		return fmt.Errorf("--callbacks and --dead-lettered list no orders: leave %q out", c.Order)
+	case c.Account != "" && (c.Order != "" || c.Callbacks || c.DeadLettered):
+		return errors.New("--account lists what is open at an account: leave the order's name, --callbacks and --dead-lettered out")
 	case c.Callbacks && shop != nil:
 		return fmt.Errorf("--callbacks lists what is about no shop's order: leave --shop out")
 	case c.Callbacks:
@@ -46,6 +50,8 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 		return c.deadLettered(ctx, io, db, shops, shop)
 	case c.Order != "":
 		return c.called(ctx, io, db, shops, shop)
+	case c.Account != "":
+		return c.open(ctx, io, db, shops, shop)
 	}
 	return c.stuck(ctx, io, db, shops, shop)
 }
@@ -58,6 +64,27 @@ func (c orderListCmd) called(ctx context.Context, io *Streams, db *database, sho
 	}
 	if len(orders) == 0 {
 		return noOrder(c.Order, c.Shop)
+	}
+	orders, more := cut(orders, c.Limit)
+	cutShort := ""
+	if more {
+		cutShort = "… and more: --limit lists them."
+	}
+	return c.orders(io, orders, shops, cutShort)
+}
+
+// open lists what keeps an account from being closed.
+func (c orderListCmd) open(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
+	if a, err := accountNamed(ctx, db.store, c.Account); err != nil && a.Name == "" {
+		return err
+	}
+	orders, err := db.store.OpenOrders(ctx, c.Account, shop, c.Limit+1)
+	if err != nil {
+		return err
+	}
+	if len(orders) == 0 && !c.JSON {
+		fmt.Fprintf(io.Out, "No order is open at account %s.\n", c.Account)
+		return nil
 	}
 	orders, more := cut(orders, c.Limit)
 	cutShort := ""

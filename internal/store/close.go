@@ -32,8 +32,8 @@ func (s *Store) CloseAccount(ctx context.Context, name string) error {
 		}
 		if len(open) > 0 {
 			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf(
-				"Account %s cannot be closed while something is open there: %s. Drain it, and close it when all has ended; 'server order list' shows what each waits for. Nothing was changed.",
-				name, strings.Join(open, ", "))}
+				"Account %s cannot be closed while something is open there: %s. Drain it, and close it when all has ended; 'server order list --account %s' shows what each order waits for. Nothing was changed.",
+				name, strings.Join(open, ", "), name)}
 		}
 		_, err = q.SetAccountMode(ctx, db.SetAccountModeParams{Mode: string(shop.ModeClosed), ID: a.ID})
 		return modeFacts(a.Mode), modeFacts(shop.ModeClosed), err

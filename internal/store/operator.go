@@ -58,6 +58,20 @@ func (s *Store) StuckOrders(ctx context.Context, shop *uuid.UUID, older time.Dur
 	return orders, max(0, int(all)-len(rows)), err
 }
 
+// OpenOrders returns the orders that keep an account from being closed, of all shops or of one: those that are not final, are polled, or
+// are in conflict. The longest unchanged come first.
+func (s *Store) OpenOrders(ctx context.Context, account string, shop *uuid.UUID, limit int) ([]*payment.Order, error) {
+	var rows []db.Order
+	err := s.read(ctx, "load open orders", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.OpenOrdersAt(ctx, db.OpenOrdersAtParams{AccountName: account, ShopID: shop, MaxRows: int32(limit)}) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.orders(ctx, rows)
+}
+
 // Calls returns the calls made to the provider about an order, the oldest first.
 func (s *Store) Calls(ctx context.Context, order payment.Key) ([]payment.Call, error) {
 	var rows []db.CallsRow

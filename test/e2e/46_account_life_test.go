@@ -63,6 +63,8 @@ func TestAnAccountIsClosed(t *testing.T) {
 	paid, held := d.paid("close-paid", 1000, ""), d.held("close-held", 1000)
 	d.operator("account", "disable", "EUR-sandbox", "--mode", "drain", "--reason", "the contract ends")
 	refused("something is open there: 1 × payment authorized", "account", "close", "EUR-sandbox", "--reason", "the contract has ended")
+	require.Regexp(t, `(?m)^`+held.ID+` .* close-held .* the shop's capture or cancel$`, d.operator("order", "list", "--account", "EUR-sandbox"))
+	refused("leave the order's name", "order", "list", "close-held", "--account", "EUR-sandbox")
 	d.makes(cancelOf(held), "", http.StatusOK)
 	d.ends(held.ID, "canceled")
 	require.Eventually(t, func() bool {

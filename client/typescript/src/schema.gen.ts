@@ -103,7 +103,7 @@ export interface components {
              * @description The largest sum of one charge. The payment's own amount if you leave it out, and at least that at UAPAY, which charges the same each time.
              */
             max_amount?: number;
-            /** @description Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. With a schedule, one more than its period has at most. UAPAY requires it: it is the interval of its schedule. */
+            /** @description Days between two payments, less one: a charge a day early is allowed. Any time with 1, or if you leave it out. With a schedule, one more than its period has at most. UAPAY requires it: it is the interval of its schedule. */
             min_days?: number;
             /**
              * Format: date-time

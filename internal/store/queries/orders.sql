@@ -73,6 +73,10 @@ LIMIT @max_rows;
 SELECT count(*) FROM open_orders s
 WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid);
 
+-- name: OpenOrdersAt :many
+SELECT o.* FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+WHERE o.account_name = @account_name AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid) ORDER BY s.since, o.id LIMIT @max_rows;
+
 -- name: LockParent :one
 -- A refund's payment is locked before the refund.
 SELECT p.* FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id

@@ -578,7 +578,7 @@ type MandateRequest struct {
 	// MaxCharges Charges after the payment. Any number if you leave it out. Where the provider charges by its own schedule, that is ended when all have succeeded.
 	MaxCharges *int `json:"max_charges,omitempty"`
 
-	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. With a schedule, one more than its period has at most. UAPAY requires it: it is the interval of its schedule.
+	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time with 1, or if you leave it out. With a schedule, one more than its period has at most. UAPAY requires it: it is the interval of its schedule.
 	MinDays *int `json:"min_days,omitempty"`
 
 	// Schedule When payrelay charges without a request of yours. Never if you leave it out.

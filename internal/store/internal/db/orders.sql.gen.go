@@ -868,6 +868,96 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const OpenOrdersAt = `-- name: OpenOrdersAt :many
+SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence, o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount, o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.cascade, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references, o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.routing, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at, o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since, o.pending_status, o.chain, o.seal FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+WHERE o.account_name = $1 AND ($2::uuid IS NULL OR s.shop_id = $2::uuid) ORDER BY s.since, o.id LIMIT $3
+`
+
+type OpenOrdersAtParams struct {
+	AccountName string     `db:"account_name"`
+	ShopID      *uuid.UUID `db:"shop_id"`
+	MaxRows     int32      `db:"max_rows"`
+}
+
+func (q *Queries) OpenOrdersAt(ctx context.Context, arg OpenOrdersAtParams) ([]Order, error) {
+	rows, err := q.db.Query(ctx, OpenOrdersAt, arg.AccountName, arg.ShopID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.ParentID,
+			&i.SupersededBy,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
+			&i.Flow,
+			&i.Recurring,
+			&i.Cascade,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.DataKey,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.Routing,
+			&i.Details,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const OrderAttempts = `-- name: OrderAttempts :many
 SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code FROM order_attempts WHERE shop_id = $1 AND order_id = $2 ORDER BY number
 `
