@@ -48,9 +48,9 @@ type Result struct {
 	State map[string]Secret
 	// ProviderData is what the provider said, field by allow-listed field, masked.
 	ProviderData ProviderData
-	// ScheduledCharges are the payments that the provider took, or tried to, by its own schedule after the first one. Each names its
+	// ProviderCharges are the payments that the provider took, or tried to, by its own schedule after the first one. Each names its
 	// ProviderReference, its own State, and the Amount that the provider says. Only Fetch of a ScheduleEnder shows any.
-	ScheduledCharges []Result
+	ProviderCharges []Result
 }
 
 // NextAction is what the customer must do.

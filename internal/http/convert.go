@@ -61,7 +61,7 @@ func origin(o *payment.Order) string {
 	switch {
 	case o.Late():
 		return "late_success"
-	case o.Scheduled():
+	case o.ProviderCharged():
 		return "provider_schedule"
 	case o.Imported():
 		return "imported"
@@ -354,7 +354,7 @@ func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
 // badReference complains about a reference that belongs to payrelay.
 func badReference(reference string, bad *problems) {
 	if payment.ReservedReference(reference) {
-		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with that and a digit, nor with "+payment.ScheduledMark+" and 16 hexadecimal digits, nor with "+payment.DueMark+" and two numbers: so do those of orders that payrelay makes for money that came late, or by a schedule")
+		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with that and a digit, nor with "+payment.ProviderChargeMark+" and 16 hexadecimal digits, nor with "+payment.DueMark+" and two numbers: so do those of orders that payrelay makes for money that came late, or by a schedule")
 	}
 }
 

@@ -20,9 +20,9 @@ type MandateStore interface {
 	Mandate(ctx context.Context, key Key) (*Mandate, error)
 	// Mandates returns a shop's mandates, newest first.
 	Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (Page[*Mandate], error)
-	// CreateScheduledCharges locks a mandate, and writes down the orders that make returns. known are the orders that have one
+	// CreateProviderCharges locks a mandate, and writes down the orders that make returns. known are the orders that have one
 	// of the references already, by that. make may run twice. All are written or none.
-	CreateScheduledCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]KnownCharge) []*ScheduledCharge) ([]*ScheduledCharge, error)
+	CreateProviderCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]KnownCharge) []*ProviderCharge) ([]*ProviderCharge, error)
 	// PlanMandate says when something is to be done about a mandate next, nil for never again. A later time does not put off what has
 	// become due since the mandate was leased: by a time that is past, or by an order that MovesSchedule.
 	PlanMandate(ctx context.Context, key Key, at *time.Time) error

@@ -90,7 +90,7 @@ func (o *Order) observePoll(p Policy, a statusPoll) Verdict {
 	if o.Verification, gaveUp = o.OnPoll(p, o.facts(), a.Poll, before); gaveUp {
 		o.contradict(Observation{Source: SourceStatusPoll, Status: StatusUnknown, At: a.Answered}, "a report called the order into question, and the provider could not tell for a day")
 	}
-	o.noteUnreadable(a.result.ScheduledCharges, a.Answered)
+	o.noteUnreadable(a.result.ProviderCharges, a.Answered)
 	o.denyLateClaim(a.Answer, ObservationOf(a.result, SourceStatusPoll, a.asOf, a.Answered))
 	return verdict
 }

@@ -109,7 +109,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		ProviderData: providerDataOf(a.result, a.err), Failed: a.err != nil,
 	}
 	faultpoint.Hit("check-answered")
-	if err := s.recordScheduled(ctx, o, a.result.ScheduledCharges); err != nil { // before the poll, which is not made again once it is recorded
+	if err := s.recordProviderCharges(ctx, o, a.result.ProviderCharges); err != nil { // before the poll, which is not made again once it is recorded
 		return nil, gateway.Result{}, err
 	}
 	event := Event{Source: SourceStatusPoll, CredentialsRefused: credentialsRefused(a.err)}
@@ -129,7 +129,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		return saved, gateway.Result{}, nil
 	}
 	if !o.Status.Final() { // it was not known yet that the first payment succeeded
-		err = s.recordScheduled(ctx, saved, a.result.ScheduledCharges)
+		err = s.recordProviderCharges(ctx, saved, a.result.ProviderCharges)
 	}
 	return saved, a.result, err
 }

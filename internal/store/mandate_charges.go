@@ -11,13 +11,13 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// CreateScheduledCharges implements payment.MandateStore. Whoever comes second waits for the mandate's lock, and finds the references
+// CreateProviderCharges implements payment.MandateStore. Whoever comes second waits for the mandate's lock, and finds the references
 // of the first. That no reference is given twice, the table of references holds.
-func (s *Store) CreateScheduledCharges(ctx context.Context, key payment.Key, references []string, charges func(*payment.Mandate, map[string]payment.KnownCharge) []*payment.ScheduledCharge) ([]*payment.ScheduledCharge, error) {
+func (s *Store) CreateProviderCharges(ctx context.Context, key payment.Key, references []string, charges func(*payment.Mandate, map[string]payment.KnownCharge) []*payment.ProviderCharge) ([]*payment.ProviderCharge, error) {
 	if _, err := s.distributed(ctx); err != nil { // else oneShop does not know
 		return nil, err
 	}
-	var made []*payment.ScheduledCharge
+	var made []*payment.ProviderCharge
 	var all changes
 	err := s.write(ctx, "write down the charges of a mandate's provider", func(ctx context.Context, tx pgx.Tx) error {
 		made, all = nil, changes{store: s, shop: s.oneShop(key.Shop)}

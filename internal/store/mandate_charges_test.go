@@ -36,7 +36,7 @@ func (p *scheduler) fake() *gatewaytest.Fake {
 	fake.FetchFunc = func(context.Context, gateway.Ref) (gateway.Result, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}, ScheduledCharges: p.shown}, p.err
+		return gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}, ProviderCharges: p.shown}, p.err
 	}
 	return fake
 }
@@ -78,7 +78,7 @@ func TestAProvidersChargesAreOrders(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	for _, o := range page.Items {
-		require.True(t, o.Scheduled())
+		require.True(t, o.ProviderCharged())
 		require.Regexp(t, `^first~sub-[0-9a-f]{16}$`, o.Reference)
 		require.Equal(t, []any{int64(900), m.First.AccountName, "c-", 0}, []any{o.Amount.Minor(), o.AccountName, o.ProviderReference[:2], o.DisputesOpen})
 		require.NotEqual(t, m.First.ProviderOrderID, o.ProviderOrderID)

@@ -220,7 +220,7 @@ func (x indexed) overlaps(r *Result) {
 
 // scheduled reports whether the provider made the charge by its own schedule.
 func (row Row) scheduled() bool {
-	return row.Parent != "" && strings.Contains(row.Reference, payment.ScheduledMark)
+	return row.Parent != "" && strings.Contains(row.Reference, payment.ProviderChargeMark)
 }
 
 // charged is what the provider has of a charge that it made by its own schedule.

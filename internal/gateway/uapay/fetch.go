@@ -215,7 +215,7 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	case isScheduled(ref):
 		result.ProviderReference = string(p.PaymentID)
 	case result.Status == gateway.StatusSucceeded:
-		result.ScheduledCharges, err = g.scheduledCharges(f, ref)
+		result.ProviderCharges, err = g.providerCharges(f, ref)
 	}
 	return result, err
 }

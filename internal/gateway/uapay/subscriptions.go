@@ -49,9 +49,9 @@ func (g *Gateway) EndSchedule(ctx context.Context, ref gateway.Ref, days int) (t
 // isScheduled reports whether an order is a charge that the provider made by its own schedule.
 func isScheduled(ref gateway.Ref) bool { return ref.State[stateLater] != "" }
 
-// scheduledCharges are the payments of a subscription beside its first one, the oldest first: each that has or had money, and each
+// providerCharges are the payments of a subscription beside its first one, the oldest first: each that has or had money, and each
 // newer one that was refused. One under way is shown when it has ended. One that cannot be told from the others is an error.
-func (g *Gateway) scheduledCharges(f found, ref gateway.Ref) ([]gateway.Result, error) {
+func (g *Gateway) providerCharges(f found, ref gateway.Ref) ([]gateway.Result, error) {
 	if f.Type != "SUBSCRIBE" {
 		return nil, nil
 	}
@@ -72,13 +72,13 @@ func (g *Gateway) scheduledCharges(f found, ref gateway.Ref) ([]gateway.Result, 
 	})
 	all := make([]gateway.Result, len(later))
 	for i, p := range later {
-		all[i] = g.scheduledCharge(f, p, ref)
+		all[i] = g.providerCharge(f, p, ref)
 	}
 	return all, nil
 }
 
-// scheduledCharge reads one later charge of a subscription.
-func (g *Gateway) scheduledCharge(f found, p answer, ref gateway.Ref) gateway.Result {
+// providerCharge reads one later charge of a subscription.
+func (g *Gateway) providerCharge(f found, p answer, ref gateway.Ref) gateway.Result {
 	id, shown := string(p.PaymentID), reply{answer: p, providerData: gateway.ProviderData{}}
 	p.addProviderData(shown.providerData, f.hide)
 	of := gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, Amount: ref.Amount}

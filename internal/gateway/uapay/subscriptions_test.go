@@ -70,7 +70,7 @@ func TestLaterChargesOfASubscription(t *testing.T) {
 		failed   bool
 	}
 	var got []charge
-	for _, c := range result.ScheduledCharges {
+	for _, c := range result.ProviderCharges {
 		got = append(got, charge{c.ProviderReference, c.Status, *c.Amount, c.Refunded != nil, c.Failure != nil})
 		require.Equal(t, []string{c.ProviderReference}, c.BankReferences)
 		require.Equal(t, saved(stateInvoice, testInvoice, statePayment, c.ProviderReference, stateLater, "1"), c.State)
@@ -82,10 +82,10 @@ func TestLaterChargesOfASubscription(t *testing.T) {
 
 	result, err = shown("", all...)
 	require.NoError(t, err)
-	require.Empty(t, result.ScheduledCharges, "it is no subscription")
+	require.Empty(t, result.ProviderCharges, "it is no subscription")
 	result, err = shown(subscribe, "a 9 PENDING/NEW")
 	require.NoError(t, err)
-	require.Empty(t, result.ScheduledCharges)
+	require.Empty(t, result.ProviderCharges)
 	_, err = shown(subscribe, "a 9 FINISHED/FINISHED", `",x 10 FINISHED/FINISHED`)
 	require.Error(t, err, "one without an id cannot be told from the others")
 }
@@ -116,7 +116,7 @@ func TestALaterChargeIsItsOwnPayment(t *testing.T) {
 		require.Equal(t, tc.status, result.Status, name)
 		require.Equal(t, "b", result.ProviderReference, name)
 		require.Equal(t, []string{"b"}, result.BankReferences, name)
-		require.Empty(t, result.ScheduledCharges, name)
+		require.Empty(t, result.ProviderCharges, name)
 	}
 	p := newProvider(t, map[string][]string{
 		"invoicer/payments/show":    {`{"paymentId":"b","paymentStatus":"FINISHED","status":"FINISHED","amount":25000}`},

@@ -17,26 +17,26 @@ import (
 // be refunded. One that the terms do not allow took money all the same: it is an order, and a dispute asks the shop what is to become
 // of it.
 
-// ScheduledMark stands in the reference of such an order: after that of the first payment, and before a hash of the provider's id of
+// ProviderChargeMark stands in the reference of such an order: after that of the first payment, and before a hash of the provider's id of
 // the charge. So one charge has one reference, however often and by whomever it is seen.
-const ScheduledMark = "~sub-"
+const ProviderChargeMark = "~sub-"
 
-var scheduledReference = regexp.MustCompile(`~sub-[0-9a-f]{16}$`)
+var providerChargeReference = regexp.MustCompile(`~sub-[0-9a-f]{16}$`)
 
 // ReservedReference reports whether only payrelay gives a reference: that of late money, or of a charge by a schedule.
 func ReservedReference(reference string) bool {
 	_, late := BeforeLate(reference)
-	return late || scheduledReference.MatchString(reference) || dueReference.MatchString(reference)
+	return late || providerChargeReference.MatchString(reference) || dueReference.MatchString(reference)
 }
 
-// Scheduled reports whether the provider made this charge by its own schedule.
-func (o *Order) Scheduled() bool {
-	return o.charges() && scheduledReference.MatchString(o.Reference)
+// ProviderCharged reports whether the provider made this charge by its own schedule.
+func (o *Order) ProviderCharged() bool {
+	return o.charges() && providerChargeReference.MatchString(o.Reference)
 }
 
-// ScheduledCharge is a new order for a charge that a provider made by its own schedule. The store writes the order as it is at first,
+// ProviderCharge is a new order for a charge that a provider made by its own schedule. The store writes the order as it is at first,
 // then has it completed, and writes the rest.
-type ScheduledCharge struct {
+type ProviderCharge struct {
 	Order *Order
 	r     Observation
 	// against is which term does not allow it, "" for none.
@@ -44,7 +44,7 @@ type ScheduledCharge struct {
 }
 
 // Complete records what became of the charge, and opens a dispute about one that took money against the terms.
-func (c *ScheduledCharge) Complete() {
+func (c *ProviderCharge) Complete() {
 	c.Order.Record(c.r)
 	if c.against != "" {
 		c.Order.openUnasked([]unasked{{DisputeUnauthorizedCharge, c.Order.Captured, c.against}}, c.r)
@@ -68,15 +68,15 @@ func readableCharge(r gateway.Result) bool {
 	return r.ProviderReference != "" && r.Amount != nil && *r.Amount > 0
 }
 
-// scheduledReferenceOf is the reference of the order for a charge.
-func scheduledReferenceOf(first *Order, providerReference string) string {
+// providerChargeReferenceOf is the reference of the order for a charge.
+func providerChargeReferenceOf(first *Order, providerReference string) string {
 	sum := sha256.Sum256([]byte(providerReference))
-	return first.Reference + ScheduledMark + hex.EncodeToString(sum[:8])
+	return first.Reference + ProviderChargeMark + hex.EncodeToString(sum[:8])
 }
 
-// recordScheduled writes down the charges of a mandate's provider that are not known yet. However many do so at once, each charge
+// recordProviderCharges writes down the charges of a mandate's provider that are not known yet. However many do so at once, each charge
 // becomes one order.
-func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gateway.Result) error {
+func (s *Service) recordProviderCharges(ctx context.Context, first *Order, all []gateway.Result) error {
 	if len(all) == 0 || first.Status != StatusSucceeded || !first.Recurring {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gatew
 		if !readableCharge(r) {
 			continue
 		}
-		reference := scheduledReferenceOf(first, r.ProviderReference)
+		reference := providerChargeReferenceOf(first, r.ProviderReference)
 		id, err := s.Store.ProviderOrderID(ctx, first.ShopID, first.Kind, reference, 1)
 		if err != nil {
 			return err
@@ -94,9 +94,9 @@ func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gatew
 		shown, references = append(shown, shownCharge{r, reference, id}), append(references, reference)
 	}
 	var known map[string]KnownCharge
-	made, err := s.Store.CreateScheduledCharges(ctx, first.Key(), references, func(m *Mandate, there map[string]KnownCharge) []*ScheduledCharge {
+	made, err := s.Store.CreateProviderCharges(ctx, first.Key(), references, func(m *Mandate, there map[string]KnownCharge) []*ProviderCharge {
 		known = there
-		return m.scheduledCharges(shown, known, s.Now())
+		return m.providerCharges(shown, known, s.Now())
 	})
 	for _, c := range made {
 		s.Observe(Event{
@@ -128,13 +128,13 @@ func (s *Service) observeScheduled(ctx context.Context, known KnownCharge, c sho
 	return nil
 }
 
-// scheduledCharges are the new orders for the charges that are not known, in their order.
-func (m *Mandate) scheduledCharges(shown []shownCharge, known map[string]KnownCharge, now time.Time) (all []*ScheduledCharge) {
+// providerCharges are the new orders for the charges that are not known, in their order.
+func (m *Mandate) providerCharges(shown []shownCharge, known map[string]KnownCharge, now time.Time) (all []*ProviderCharge) {
 	for _, c := range shown {
 		if _, there := known[c.reference]; there {
 			continue
 		}
-		charge := m.scheduledCharge(c, now)
+		charge := m.providerCharge(c, now)
 		if charge.r.Status == StatusSucceeded {
 			charge.against = m.outside(*c.Amount, now)
 			m.Succeeded++
@@ -144,8 +144,8 @@ func (m *Mandate) scheduledCharges(shown []shownCharge, known map[string]KnownCh
 	return all
 }
 
-// scheduledCharge is a new order for a charge, where the first payment is at the provider.
-func (m *Mandate) scheduledCharge(c shownCharge, now time.Time) *ScheduledCharge {
+// providerCharge is a new order for a charge, where the first payment is at the provider.
+func (m *Mandate) providerCharge(c shownCharge, now time.Time) *ProviderCharge {
 	first := m.First
 	r := ObservationOf(c.Result, SourceStatusPoll, 0, now)
 	o := &Order{
@@ -157,7 +157,7 @@ func (m *Mandate) scheduledCharge(c shownCharge, now time.Time) *ScheduledCharge
 	o.PollsSince = now
 	o.step(StatusCreated, r.Source, nil, now)
 	o.snapshot()
-	return &ScheduledCharge{Order: o, r: r}
+	return &ProviderCharge{Order: o, r: r}
 }
 
 // outside is which term does not allow a charge that the provider has made, "" for none. When it was made is not known: it was seen
@@ -177,7 +177,7 @@ func (m *Mandate) outside(minor int64, now time.Time) string {
 }
 
 // ended is how the charge came to its end, for counting.
-func (c *ScheduledCharge) ended() *Ended {
+func (c *ProviderCharge) ended() *Ended {
 	if !c.Order.Status.Final() {
 		return nil
 	}
