@@ -5,6 +5,7 @@ const ownSchema = `
 INSERT INTO shops (id, name, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 'bench', now());
 INSERT INTO accounts (id, name, provider, currency, callback_token, callback_token_hash, created_at)
     VALUES ('00000000-0000-0000-0000-000000000001', 'EUR-bench', 'smartcore', 'EUR', 'x', 'x', now());
+INSERT INTO account_shops VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000001', 1);
 `
 
 // The rows that a life leaves in the service's own schema, with its triggers and constraints, in the commits of the plain script.
