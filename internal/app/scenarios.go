@@ -130,7 +130,7 @@ func (c scenariosCmd) start(ctx context.Context, streams *Streams) (world *scena
 	done := make(chan error, 1)
 	end = func() {
 		stop()
-		_ = <-done // start has said what was wrong
+		<-done // start has said what was wrong
 		_ = server.Close()
 		_ = os.RemoveAll(folder)
 	}
