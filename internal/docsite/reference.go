@@ -89,10 +89,10 @@ func (c call) write(b *strings.Builder) {
 		fmt.Fprintf(b, "The key needs the scope `%s`.\n\n", scope)
 	}
 	if parameters := slices.Concat(c.item.Parameters, c.op.Parameters); len(parameters) > 0 {
-		b.WriteString("### Parameters\n\n| name | in | type | meaning |\n|---|---|---|---|\n")
+		b.WriteString("### Parameters\n\n| name | meaning |\n|---|---|\n")
 		for _, ref := range parameters {
 			p := ref.Value
-			fmt.Fprintf(b, "| `%s`%s | %s | %s | %s |\n", p.Name, required(p.Required), p.In, kind(p.Schema), meaning(p.Description, p.Schema.Value))
+			fmt.Fprintf(b, "| `%s` %s, %s%s | %s |\n", p.Name, p.In, kind(p.Schema), required(p.Required), meaning(p.Description, p.Schema.Value))
 		}
 		b.WriteString("\n")
 	}
@@ -168,7 +168,7 @@ func writeFields(b *strings.Builder, schema *openapi3.Schema) {
 		fmt.Fprintf(b, "%s\n\n", cmp.Or(schema.Description, "Any JSON object."))
 		return
 	}
-	b.WriteString("| member | type | meaning |\n|---|---|---|\n")
+	b.WriteString("| member | meaning |\n|---|---|\n")
 	names := slices.SortedFunc(maps.Keys(properties), func(x, y string) int {
 		first := func(name string) int {
 			if i := slices.Index(needed, name); i >= 0 {
@@ -180,7 +180,7 @@ func writeFields(b *strings.Builder, schema *openapi3.Schema) {
 	})
 	for _, name := range names {
 		p := properties[name]
-		fmt.Fprintf(b, "| `%s`%s | %s | %s |\n", name, required(slices.Contains(needed, name)), kind(p), meaning("", p.Value))
+		fmt.Fprintf(b, "| `%s` %s%s | %s |\n", name, kind(p), required(slices.Contains(needed, name)), meaning("", p.Value))
 	}
 	b.WriteString("\n")
 }
@@ -205,7 +205,7 @@ func isObject(schema *openapi3.Schema) bool {
 
 func required(is bool) string {
 	if is {
-		return " (required)"
+		return ", required"
 	}
 	return ""
 }
