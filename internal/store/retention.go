@@ -51,6 +51,7 @@ type retentionRule struct {
 	keep  func(Retention) time.Duration
 	old   string // the rows to remove, of the table as t; $1 is the time before which they are old
 	month bool   // the table is in partitions, which are dropped whole where all rows are to be removed
+	whole string // what else must be so of each row before its partition is dropped: drop_partition refuses the others
 	// batch removes up to a batch of rows. Without it they are deleted.
 	batch func(s *Store, ctx context.Context, tx pgx.Tx, where string, args ...any) (int64, error)
 }
@@ -73,7 +74,7 @@ var retentionRules = []retentionRule{
 	},
 	{
 		table: "notification_attempts", keep: func(r Retention) time.Duration { return r.Attempts }, month: true,
-		old: "t.at < $1" + ofDelivered,
+		old: "t.at < $1" + ofDelivered, whole: ofClosedOrders,
 	},
 	{
 		table: "provider_calls", keep: func(r Retention) time.Duration { return r.Calls }, month: true,
@@ -218,29 +219,37 @@ func (r *removal) apply(ctx context.Context, rule retentionRule) (Removed, error
 	if err != nil {
 		return removed, err
 	}
-	for _, table := range tables {
-		if rule.month {
-			n, dropped, err := r.drop(ctx, rule, table, before)
-			if err != nil {
-				return removed, err
-			}
-			if dropped {
-				removed.Rows, removed.Partitions = removed.Rows+n, append(removed.Partitions, table)
-				continue
-			}
+	var failed error
+	for _, table := range tables { // what one month fails at keeps no other from going
+		if err := r.table(ctx, rule, table, before, &removed); err != nil {
+			failed = errors.Join(failed, err)
 		}
-		for {
-			n, err := r.batch(ctx, rule, table, before)
-			removed.Rows += n
-			if err != nil {
-				return removed, err
-			}
-			if n < retentionBatch {
-				break
-			}
+		if ctx.Err() != nil || errors.Is(failed, errRetentionLost) {
+			break
 		}
 	}
-	return removed, nil
+	return removed, failed
+}
+
+// table removes what a rule says of its table, or of one partition, and adds that to removed.
+func (r *removal) table(ctx context.Context, rule retentionRule, table string, before time.Time, removed *Removed) error {
+	if rule.month {
+		n, dropped, err := r.drop(ctx, rule, table, before)
+		if err != nil {
+			return err
+		}
+		if dropped {
+			removed.Rows, removed.Partitions = removed.Rows+n, append(removed.Partitions, table)
+			return nil
+		}
+	}
+	for {
+		n, err := r.batch(ctx, rule, table, before)
+		removed.Rows += n
+		if err != nil || n < retentionBatch {
+			return err
+		}
+	}
 }
 
 // batch removes up to a batch of rows in one transaction.
@@ -327,9 +336,9 @@ type asker interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// anyKept reports whether a table has a row that is not to be removed.
+// anyKept reports whether a partition has a row that keeps it from being dropped.
 func (s *Store) anyKept(ctx context.Context, q asker, rule retentionRule, table string, before time.Time) (kept bool, err error) {
-	err = q.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+table+" t WHERE NOT ("+rule.old+"))", before).Scan(&kept)
+	err = q.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+table+" t WHERE NOT ("+rule.old+rule.whole+"))", before).Scan(&kept)
 	return kept, err
 }
 

@@ -314,3 +314,25 @@ func TestAttemptsOfWhatIsNotDeliveredStay(t *testing.T) {
 	require.NotContains(t, partitions, "notification_attempts_2030_01")
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM notification_attempts"))
 }
+
+// The attempts of an order that stays open go by their age, as those of all others, and keep no month after theirs.
+func TestOldAttemptsOfAnOpenOrderGo(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	attempted := func(o *payment.Order) {
+		b.exec(t, `INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms) SELECT shop_id, order_id, sequence, 1, $2, 5 FROM deliveries WHERE order_id = $1`,
+			o.ID, b.clock.Now())
+		b.exec(t, "DELETE FROM deliveries WHERE order_id = $1", o.ID)
+	}
+	attempted(b.lived(t, "open", false))
+	attempted(b.lived(t, "closed", true))
+	b.clock.Add(31 * day)
+	attempted(b.lived(t, "of the next month", true))
+	b.clock.Add(200 * day)
+	rows, partitions := b.remove(t)
+	require.EqualValues(t, 5, rows["notification_attempts"])
+	require.NotContains(t, partitions, "notification_attempts_2030_01", "its rows were deleted")
+	require.Contains(t, partitions, "notification_attempts_2030_02")
+	_, partitions = b.remove(t)
+	require.Contains(t, partitions, "notification_attempts_2030_01", "nothing is left in it")
+}
