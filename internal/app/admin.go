@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -41,8 +39,7 @@ func databaseURL(io *Streams) (url string, dev bool, err error) {
 	if vars["DATABASE_URL"] != "" {
 		return vars["DATABASE_URL"], false, nil
 	}
-	var running Ready
-	if text, err := os.ReadFile(filepath.Join(".payrelay", "dev.json")); err == nil && json.Unmarshal(text, &running) == nil && running.DatabaseURL != "" {
+	if running, err := readReady(devFolder); err == nil && running.DatabaseURL != "" {
 		return running.DatabaseURL, true, nil
 	}
 	return "", false, fmt.Errorf("DATABASE_URL is not set, and no 'server dev' runs in this folder: set it to the database of the service")

@@ -105,14 +105,44 @@ func (c clockAdvanceCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	return c.clock(ctx, io, http.MethodPost, bytes.NewReader(raw))
+	at, err := c.address()
+	if err != nil {
+		return err
+	}
+	ctx, over := context.WithCancel(ctx)
+	var reporting sync.WaitGroup
+	reporting.Go(func() { reportMove(ctx, io.Err, at) })
+	view, err := callClock(ctx, http.MethodPost, at, bytes.NewReader(raw))
+	over()
+	reporting.Wait()
+	if err != nil {
+		return err
+	}
+	return printClock(io.Out, view)
+}
+
+// reportMove prints the clock each second while it moves, until ctx is done: a long way takes minutes.
+func reportMove(ctx context.Context, out io.Writer, at string) {
+	for sleep(ctx, time.Second) == nil {
+		if view, err := callClock(ctx, http.MethodGet, at, nil); err == nil {
+			_ = printClock(out, view)
+		}
+	}
 }
 
 type clockShowCmd struct{ runningDev }
 
 // Run implements the command.
 func (c clockShowCmd) Run(ctx context.Context, io *Streams) error {
-	return c.clock(ctx, io, http.MethodGet, nil)
+	at, err := c.address()
+	if err != nil {
+		return err
+	}
+	view, err := callClock(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return err
+	}
+	return printClock(io.Out, view)
 }
 
 // runningDev is where a command finds 'dev'.
@@ -120,23 +150,21 @@ type runningDev struct {
 	Data string `default:".payrelay" help:"The data folder of 'dev'."`
 }
 
-// clock calls the running clock and prints it.
-func (d runningDev) clock(ctx context.Context, streams *Streams, method string, body io.Reader) error {
-	raw, err := os.ReadFile(filepath.Join(d.Data, "dev.json"))
+// address is where its clock is.
+func (d runningDev) address() (string, error) {
+	ready, err := readReady(d.Data)
+	return ready.Sandbox + "/clock", err
+}
+
+// callClock asks a clock for something, and returns what it says.
+func callClock(ctx context.Context, method, at string, body io.Reader) (clock.View, error) {
+	req, err := http.NewRequestWithContext(ctx, method, at, body)
 	if err != nil {
-		return fmt.Errorf("find a running 'dev' (--data names its folder): %w", err)
-	}
-	var ready Ready
-	if err := json.Unmarshal(raw, &ready); err != nil {
-		return fmt.Errorf("read where 'dev' runs: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, ready.Sandbox+"/clock", body)
-	if err != nil {
-		return err
+		return clock.View{}, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("'dev' does not answer: %w", err)
+		return clock.View{}, fmt.Errorf("'dev' does not answer: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	var said struct {
@@ -144,11 +172,15 @@ func (d runningDev) clock(ctx context.Context, streams *Streams, method string, 
 		Error string `json:"error"`
 	}
 	if err := json.NewDecoder(res.Body).Decode(&said); err != nil {
-		return fmt.Errorf("read the clock: %w", err)
+		return clock.View{}, fmt.Errorf("read the clock: %w", err)
 	}
 	if said.Error != "" {
-		return errors.New(said.Error)
+		return clock.View{}, errors.New(said.Error)
 	}
-	_, err = fmt.Fprintf(streams.Out, "%s, moved by %s\n", said.Now.Format(time.RFC3339), said.Moved)
+	return said.View, nil
+}
+
+func printClock(out io.Writer, v clock.View) error {
+	_, err := fmt.Fprintf(out, "%s, moved by %s\n", v.Now.Format(time.RFC3339), v.Moved)
 	return err
 }

@@ -148,7 +148,7 @@ func (c scenariosCmd) start(ctx context.Context, streams *Streams) (world *scena
 		_ = says.CloseWithError(cmp.Or(err, io.EOF))
 		done <- err
 	}()
-	ready, err := readReady(said)
+	ready, err := awaitReady(said)
 	if err == nil {
 		err = errors.Join(shop.Verify(ready.WebhookSecret), addSecondAccounts(ctx, ready, folder))
 	}
@@ -159,7 +159,7 @@ func (c scenariosCmd) start(ctx context.Context, streams *Streams) (world *scena
 	return &scenario.World{API: ready.API, Simulators: ready.Sandbox, Key: ready.ShopKey, Shop: shop}, end, nil
 }
 
-func readReady(from io.Reader) (ready Ready, err error) {
+func awaitReady(from io.Reader) (ready Ready, err error) {
 	line, err := bufio.NewReader(from).ReadBytes('\n')
 	if err != nil {
 		return ready, fmt.Errorf("start the service: %w", err)

@@ -21,17 +21,18 @@ import (
 
 // shopFlags say which service a command talks to, as which shop.
 type shopFlags struct {
-	URL string `name:"url" default:"http://127.0.0.1:8080" help:"Where the service is."`
+	URL string `name:"url" placeholder:"URL" help:"Where the service is, if not where the 'server dev' of this folder is, or else at http://127.0.0.1:8080."`
 	Key string `placeholder:"KEY" help:"The shop's API key; else PAYRELAY_KEY, which other users of the machine do not see, and else the one that 'server dev' prints."`
 }
 
 // client returns the API as the shop uses it.
 func (f shopFlags) client(io *Streams) (*shopClient, error) {
-	if problems := badBaseURL("--url", f.URL); len(problems) > 0 {
+	at := cmp.Or(f.URL, devHere().API)
+	if problems := badBaseURL("--url", at); len(problems) > 0 {
 		return nil, errors.New(problems[0])
 	}
 	key := strings.TrimSpace(cmp.Or(f.Key, lookup(io.Environ, "PAYRELAY_KEY"), shop.DemoKey))
-	return &shopClient{url: strings.TrimRight(f.URL, "/"), key: key, http: &http.Client{Timeout: shopTimeout}}, nil
+	return &shopClient{url: strings.TrimRight(at, "/"), key: key, http: &http.Client{Timeout: shopTimeout}}, nil
 }
 
 // shopTimeout is longer than the service waits for a provider.

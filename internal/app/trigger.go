@@ -17,13 +17,14 @@ import (
 	"time"
 
 	"payrelay/internal/routing"
+	"payrelay/internal/sandbox/clock"
 )
 
 type triggerCmd struct {
 	shopFlags
 
 	Event   string        `arg:"" help:"The type of a notification, such as payment.succeeded."`
-	Sandbox string        `default:"http://127.0.0.1:8090" help:"Where the provider simulators are."`
+	Sandbox string        `placeholder:"URL" help:"Where the provider simulators are, if not where the 'server dev' of this folder has them, or else at http://127.0.0.1:8090."`
 	Wait    time.Duration `default:"1m" help:"How long the notification may take."`
 }
 
@@ -50,8 +51,11 @@ func (c triggerCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
-	t := &trigger{client: client, sandbox: strings.TrimRight(c.Sandbox, "/"), reference: "trigger-" + strings.ToLower(rand.Text()[:12])}
+	t := &trigger{client: client, sandbox: strings.TrimRight(cmp.Or(c.Sandbox, devHere().Sandbox), "/"), reference: "trigger-" + strings.ToLower(rand.Text()[:12])}
 	if t.feed, err = client.feedFromNow(ctx); err != nil {
+		return err
+	}
+	if err := t.findSimulators(ctx); err != nil {
 		return err
 	}
 	err = triggers[c.Event](ctx, t)
@@ -152,6 +156,28 @@ func (t *trigger) control(ctx context.Context, provider, path string, body map[s
 	return t.simulator(ctx, "/"+provider+"/control"+path, "application/json", text)
 }
 
+// findSimulators says what is wrong with --sandbox before an order is made. Only simulators have a clock.
+func (t *trigger) findSimulators(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.sandbox+"/clock", nil)
+	if err != nil {
+		return fmt.Errorf("--sandbox is no address: %w", err)
+	}
+	res, err := t.client.http.Do(req)
+	if err != nil {
+		return t.noAnswer()
+	}
+	defer func() { _ = res.Body.Close() }()
+	var view clock.View
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4<<10)).Decode(&view); err != nil || view.Now.IsZero() {
+		return fmt.Errorf("what answers at %s is not the simulators: name them with --sandbox", t.sandbox)
+	}
+	return nil
+}
+
+func (t *trigger) noAnswer() error {
+	return fmt.Errorf("the simulators do not answer at %s: name them with --sandbox", t.sandbox)
+}
+
 func (t *trigger) simulator(ctx context.Context, path, contentType string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.sandbox+path, bytes.NewReader(body))
 	if err != nil {
@@ -160,7 +186,7 @@ func (t *trigger) simulator(ctx context.Context, path, contentType string, body 
 	req.Header.Set("Content-Type", contentType)
 	res, err := t.client.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("the simulators do not answer at %s: name them with --sandbox", t.sandbox)
+		return t.noAnswer()
 	}
 	defer func() { _ = res.Body.Close() }()
 	if answer, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10)); res.StatusCode >= http.StatusBadRequest {

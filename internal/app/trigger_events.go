@@ -13,7 +13,7 @@ import (
 // Amounts of docs/guides/testing.md that meet a fault, and one that meets none.
 const (
 	plainAmount         = 1000
-	answerLostAmount    = 777701 // and paid two seconds later
+	answerLostAmount    = 777701 // and paid by itself
 	callbackLateAmount  = 777710
 	refundRefusedAmount = 777712
 	refundLateAmount    = 777713

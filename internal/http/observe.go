@@ -34,6 +34,8 @@ type record struct {
 	caller                                                          string
 	shopID                                                          uuid.UUID // zero until the key is known
 	requestID, shop, key, account, orderID, provider, verdict, code string
+	// unlisted requests are left out of the request log: polls of the feed that found nothing would be most of it.
+	unlisted bool
 	// counted requests have a metric, and are logged for debugging only: there may be very many.
 	counted bool
 }

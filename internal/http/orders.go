@@ -114,6 +114,7 @@ func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNoti
 		LastCursor *string           `json:"last_cursor"`
 		Rewound    bool              `json:"rewound"`
 	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: nullable(page.Cursor), Rewound: page.Rewound}
+	recordOf(ctx).unlisted = len(page.Items) == 0 && !page.Rewound
 	for _, n := range page.Items {
 		payload := n.Payload
 		if payload == nil {

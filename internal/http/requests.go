@@ -16,7 +16,7 @@ import (
 
 // keep puts a request into the shop's log, if there is one and the shop is known.
 func (s *server) keep(r *http.Request, rec *record, w middleware.WrapResponseWriter, route string, status int, started time.Time) {
-	if s.Requests == nil || rec.shopID == uuid.Nil {
+	if s.Requests == nil || rec.shopID == uuid.Nil || rec.unlisted {
 		return
 	}
 	order, _ := uuid.Parse(rec.orderID) // zero if none is known

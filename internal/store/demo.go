@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,9 @@ type DemoShop struct {
 	AllowCIDRs      []string
 }
 
+// demoKeyLife is longer than the clock of `dev` can be moved.
+const demoKeyLife = 100 * 366 * 24 * time.Hour
+
 // HasDemoKey reports whether the demo key works here: a production service must refuse such a database.
 func (s *Store) HasDemoKey(ctx context.Context) (bool, error) {
 	has := false
@@ -31,7 +35,7 @@ func (s *Store) HasDemoKey(ctx context.Context) (bool, error) {
 
 // EnsureDemoShop makes the demo shop, or points the one that is there at new addresses, and returns its webhook secret.
 func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (secret string, err error) {
-	key, err := s.keyRow(ctx, NewKey{Key: d.Key, Scopes: shop.Scopes})
+	key, err := s.keyRow(ctx, NewKey{Key: d.Key, Scopes: shop.Scopes, Life: demoKeyLife})
 	if err != nil {
 		return "", err
 	}

@@ -336,3 +336,25 @@ func TestOldAttemptsOfAnOpenOrderGo(t *testing.T) {
 	_, partitions = b.remove(t)
 	require.Contains(t, partitions, "notification_attempts_2030_01", "nothing is left in it")
 }
+
+// A month that somebody uses for long is left, and the months after it go.
+func TestOneMonthKeepsNoOtherFromGoing(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.lived(t, "january", true)
+	b.clock.Add(31 * day)
+	b.lived(t, "february", true)
+	b.clock.Add(250 * day)
+	user, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = user.Exec(t.Context(), "LOCK TABLE provider_calls_2030_01 IN ROW EXCLUSIVE MODE")
+	require.NoError(t, err)
+	list, err := b.Remove(t.Context(), keepFor, 0)
+	require.ErrorContains(t, err, "lock timeout")
+	_, partitions := removed(list)
+	require.Contains(t, partitions, "provider_calls_2030_02")
+	require.NotContains(t, partitions, "provider_calls_2030_01")
+	require.NoError(t, user.Rollback(t.Context()))
+	_, partitions = b.remove(t)
+	require.Contains(t, partitions, "provider_calls_2030_01")
+}

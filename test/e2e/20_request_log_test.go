@@ -51,6 +51,8 @@ func TestAShopReadsItsOwnRequests(t *testing.T) {
 		require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
 	}
 	d.problem(http.MethodPost, "/v1/payments", `{"reference":"logged-2"}`, nil, http.StatusUnprocessableEntity, "invalid_request")
+	res, text := d.raw(http.MethodGet, "/v1/events?since=2100-01-01T00:00:00Z", "", nil)
+	require.Equal(t, http.StatusOK, res.StatusCode, "a poll that finds nothing, which is not kept: %s", text)
 	d.problem(http.MethodGet, "/v1/orders/01a1fd0c-a0bc-7425-9c39-80becf791395", "", nil, http.StatusNotFound, "not_found")
 	stranger, _ := d.raw(http.MethodGet, "/v1/orders", "", http.Header{"Authorization": {"Bearer nobody"}})
 	require.Equal(t, http.StatusUnauthorized, stranger.StatusCode)

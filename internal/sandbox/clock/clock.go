@@ -98,6 +98,8 @@ func Parse(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n <= int(maxMove/Day) {
 			return time.Duration(n) * Day, nil
+		} else if err == nil || errors.Is(err, strconv.ErrRange) {
+			return 0, fmt.Errorf("%s is too long: the clock moves on by %d years at most", s, maxMove/(366*Day))
 		}
 	} else if d, err := time.ParseDuration(s); err == nil {
 		return d, nil

@@ -34,6 +34,10 @@ func TestItMovesStepByStep(t *testing.T) {
 		require.Error(t, err, "%+v", bad)
 		require.Equal(t, before, c.Moved(), "%+v", bad)
 	}
+	for _, long := range []string{"100000d", "99999999999999999999d"} {
+		_, err := c.Do(t.Context(), Move{Advance: long})
+		require.EqualError(t, err, long+" is too long: the clock moves on by 20 years at most")
+	}
 	c.Follow(func(context.Context, time.Duration) error { return errors.New("the service is busy") })
 	_, err = c.Do(t.Context(), Move{Advance: "1h"})
 	require.EqualError(t, err, "the service is busy")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/host"
 	"payrelay/internal/sandbox/record"
 )
 
@@ -122,7 +123,7 @@ func TestFaultsOverTheAPI(t *testing.T) {
 	b.expect(t, "GET", "/faults", "", 200, `[]`)
 	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"check"}`, 201, `{"id":"1"}`)
 	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"forged"}`, 201, `{"id":"2"}`)
-	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\",didyoumean\"forged\"?Itmustbeoneofforged,unsigned"}`)
+	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\":itmustbeoneofforged,unsigned"}`)
 	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"refnd"}`, 400, `{"error":"faultdrop_after:unknownendpoint\"refnd\",didyoumean\"refund\"?Itmustbeoneofcheck,refund"}`)
 	for _, never := range []string{`{"kind":"check_lie","endpoint":"refund"}`, `{"kind":"callback_off","endpoint":"check"}`, `{"kind":"drop_after","endpoint":"callback"}`} {
 		status, _, raw := b.call(t, "POST", "/control/faults", never)
@@ -130,6 +131,10 @@ func TestFaultsOverTheAPI(t *testing.T) {
 	}
 	_, _, raw := b.call(t, "POST", "/control/faults", `{"kind":"drop_aftr"}`)
 	require.Contains(t, raw, `unknown fault kind \"drop_aftr\", did you mean \"drop_after\"?`)
+	_, _, raw = b.call(t, "POST", "/control/faults", `{}`)
+	require.Contains(t, raw, `no fault kind is named: it must be one of`)
+	b.expect(t, "POST", "/faults", `{"kind":"drop_after","delay_ms":3600001}`, 400, `{"error":"faultdrop_after:delay_msmustbeatmost3600000,whichisanhour"}`)
+	b.expect(t, "POST", "/faults", `{"kind":"delay_before"}`, 400, `{"error":"faultdelay_before:delay_msismissing:itsaysforhowlong,inmilliseconds"}`)
 	b.expect(t, "POST", "/falts", "", 404, `{"error":"unknowncontrolcall\"/falts\",didyoumean\"/faults\"?Itmustbeoneof/faults,/faults/{id},/orders,/orders/{id},/orders/{id}/complete,/requests,/secrets,/settings"}`)
 	_, _, raw = b.call(t, "POST", "/control/faults", `{"knd":"drop_after"}`)
 	require.Contains(t, raw, `unknown field \"knd\", did you mean \"kind\"?`)
@@ -195,7 +200,7 @@ func TestFormsOfTheDevelopersPage(t *testing.T) {
 		"kind": {"check_lie"}, "endpoint": {"check"}, "order_id": {"o"}, "count": {"2"}, "delay_ms": {"3"}, "variant": {"v"}, "code": {"FINISHED"},
 	}))
 	require.Equal(t, []fault.Fault{{ID: "1", Kind: fault.CheckLie, Endpoint: "check", OrderID: "o", Count: 2, DelayMS: 3, Variant: "v", Code: "FINISHED"}}, b.Faults())
-	require.Contains(t, send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}), "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22%2C+did+you+mean")
+	require.Contains(t, send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}), "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22%3A+it+must+be+one+of")
 	send("/faults", url.Values{"kind": {"drop_after"}})
 	send("/faults/remove", url.Values{"id": {"1"}})
 	require.Len(t, b.Faults(), 1)
@@ -209,4 +214,9 @@ func TestFormsOfTheDevelopersPage(t *testing.T) {
 	require.Empty(t, b.Faults())
 	status, _, _ = b.call(t, "POST", "/console/faults", "%", "Content-Type", "application/x-www-form-urlencoded")
 	require.Equal(t, http.StatusBadRequest, status)
+}
+
+func TestHostsOfNobody(t *testing.T) {
+	t.Parallel()
+	require.ErrorContains(t, Hosts{}.Set(t.Context(), "test", host.Refused), "no merchant has a host of its own: start 'server dev' with --sandbox-host")
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -36,6 +37,9 @@ func (h Hosts) Views() []HostView {
 // Set changes how a merchant's host behaves.
 func (h Hosts) Set(ctx context.Context, merchant string, state host.State) error {
 	one := h[merchant]
+	if len(h) == 0 {
+		return errors.New("no merchant has a host of its own: start 'server dev' with --sandbox-host MERCHANT=ADDRESS, or 'server sandbox' with --host")
+	}
 	if one == nil {
 		return fmt.Errorf("merchant %q has no host of its own: it must be one of [%s]", merchant, strings.Join(slices.Sorted(maps.Keys(h)), ", "))
 	}

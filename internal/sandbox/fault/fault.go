@@ -56,6 +56,11 @@ var (
 	All      = slices.Concat(HTTP, Check, Callback, []Kind{CallbackBeforeAnswer})
 )
 
+// delays are the kinds that do nothing without a delay, and maxDelayMS is the longest that makes sense.
+var delays = []Kind{DelayBefore, DelayAfter, CallbackLate}
+
+const maxDelayMS = 3_600_000
+
 // AtCallback is the endpoint at which faults of callbacks act.
 const AtCallback = "callback"
 
@@ -103,6 +108,12 @@ func (s *Set) Add(f Fault) (string, error) {
 	}
 	if f.Count < 0 || f.DelayMS < 0 || f.ForMS < 0 || f.Times < 0 || f.Times > 100 {
 		return "", fmt.Errorf("fault %s: numbers must not be negative, times at most 100", f.Kind)
+	}
+	if f.DelayMS == 0 && slices.Contains(delays, f.Kind) {
+		return "", fmt.Errorf("fault %s: delay_ms is missing: it says for how long, in milliseconds", f.Kind)
+	}
+	if f.DelayMS > maxDelayMS {
+		return "", fmt.Errorf("fault %s: delay_ms must be at most %d, which is an hour", f.Kind, maxDelayMS)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

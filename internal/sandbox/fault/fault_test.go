@@ -12,7 +12,7 @@ func TestTakeMatchesAndCountsDown(t *testing.T) {
 	for _, f := range []Fault{
 		{Kind: DropAfter, Endpoint: "check", Count: 2},
 		{Kind: DropAfter, Count: 1},
-		{Kind: DelayBefore, OrderID: "a"},
+		{Kind: DelayBefore, OrderID: "a", DelayMS: 3_600_000},
 	} {
 		_, err := s.Add(f)
 		require.NoError(t, err)
@@ -26,7 +26,15 @@ func TestTakeMatchesAndCountsDown(t *testing.T) {
 	require.True(t, s.Remove(s.List()[0].ID))
 	require.False(t, s.Remove("99"))
 
-	for _, bad := range []Fault{{Kind: "nonsense"}, {Kind: DropAfter, Count: -1}, {Kind: CallbackDuplicate, Times: 101}} {
+	for _, bad := range []Fault{
+		{Kind: "nonsense"},
+		{Kind: DropAfter, Count: -1},
+		{Kind: CallbackDuplicate, Times: 101},
+		{Kind: DelayBefore},
+		{Kind: DelayAfter},
+		{Kind: CallbackLate},
+		{Kind: DelayBefore, DelayMS: 3_600_001},
+	} {
 		_, err := s.Add(bad)
 		require.Error(t, err)
 	}

@@ -6,16 +6,23 @@ import (
 	"strings"
 )
 
-// Check returns nil if known has the name. Otherwise the error says what was named, the nearest known name and all of them.
+// Check returns nil if known has the name. Otherwise the error says what was named, the nearest known name if one is near, and all of them.
 func Check[S ~string](what string, name S, known []S) error {
 	if slices.Contains(known, name) {
 		return nil
 	}
-	nearest, all := S(""), make([]string, len(known))
+	nearest, least, all := "", len(name)/3+2, make([]string, len(known))
 	for i, k := range known {
-		if all[i] = string(k); i == 0 || distance(string(name), string(k)) < distance(string(name), string(nearest)) {
-			nearest = k
+		all[i] = string(k)
+		if d := distance(string(name), all[i]); d < least {
+			nearest, least = all[i], d
 		}
+	}
+	switch {
+	case name == "":
+		return fmt.Errorf("no %s is named: it must be one of %s", what, strings.Join(all, ", "))
+	case nearest == "":
+		return fmt.Errorf("unknown %s %q: it must be one of %s", what, name, strings.Join(all, ", "))
 	}
 	return fmt.Errorf("unknown %s %q, did you mean %q? It must be one of %s", what, name, nearest, strings.Join(all, ", "))
 }

@@ -13,7 +13,7 @@ type Outcome int
 const (
 	// AsUsual lets card and customer decide.
 	AsUsual Outcome = iota
-	// Paid and Declined end the order by themselves, too, Soon after it was made.
+	// Paid and Declined end the order by themselves, too: at once with a card, without one Soon after it was made.
 	Paid
 	Declined
 	// FailsAuthentication asks for 3-D Secure, and fails what the customer confirms there.
@@ -49,11 +49,11 @@ type Recipe struct {
 // All is the table.
 var All = []Recipe{
 	{
-		Name: "timeout-paid", Amount: 777701, Does: "the answer to the first call is lost; the order is paid by itself after 2 s",
+		Name: "timeout-paid", Amount: 777701, Does: "the answer to the first call is lost; the order is paid by itself within 2 s",
 		Create: []fault.Fault{{Kind: fault.DropAfter}}, Outcome: Paid,
 	},
 	{
-		Name: "timeout-declined", Amount: 777702, Does: "the answer to the first call is lost; the order is declined by itself after 2 s",
+		Name: "timeout-declined", Amount: 777702, Does: "the answer to the first call is lost; the order is declined by itself within 2 s",
 		Create: []fault.Fault{{Kind: fault.DropAfter}}, Outcome: Declined,
 	},
 	{
