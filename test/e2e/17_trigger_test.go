@@ -51,10 +51,10 @@ func TestTriggerSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	for want, args := range map[string][]string{
-		`there is no event "payment.suceeded": did you mean payment.succeeded?`: {"payment.suceeded"},
-		"the simulators do not answer at http://127.0.0.1:1":                    {"payment.succeeded", "--url", d.API, "--sandbox", "http://127.0.0.1:1"},
+		`there is no event "payment.suceeded": did you mean payment.succeeded?`:         {"payment.suceeded"},
+		"the simulators do not answer at http://127.0.0.1:1":                            {"payment.succeeded", "--url", d.API, "--sandbox", "http://127.0.0.1:1"},
 		"what answers at " + d.API + " is not the simulators: name them with --sandbox": {"payment.succeeded", "--url", d.API, "--sandbox", d.API},
-		"nobody listens at http://127.0.0.1:1":                                  {"payment.succeeded", "--url", "http://127.0.0.1:1"},
+		"nobody listens at http://127.0.0.1:1":                                          {"payment.succeeded", "--url", "http://127.0.0.1:1"},
 	} {
 		code, _, text := command(nil, append([]string{"trigger"}, args...)...)
 		require.Equal(t, 1, code)

@@ -94,15 +94,22 @@ func (c *Clock) Advance(ctx context.Context, by, step time.Duration) error {
 }
 
 // Parse reads a duration such as 30d, 12h or 90m.
-func Parse(s string) (time.Duration, error) {
+func Parse(s string) (d time.Duration, err error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n <= int(maxMove/Day) {
-			return time.Duration(n) * Day, nil
-		} else if err == nil || errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("%s is too long: the clock moves on by %d years at most", s, maxMove/(366*Day))
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(max(-1, min(n, int(maxMove/Day)+1))) * Day // Atoi returns the nearest n if it is out of range
+		if errors.Is(err, strconv.ErrRange) {
+			err = nil
 		}
-	} else if d, err := time.ParseDuration(s); err == nil {
-		return d, nil
+	} else {
+		d, err = time.ParseDuration(s)
 	}
-	return 0, fmt.Errorf("%q is no duration, such as 30d, 12h or 90m", s)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is no duration, such as 30d, 12h or 90m", s)
+	case d > maxMove:
+		return 0, fmt.Errorf("%s is too long: the clock moves on by %d years at most", s, maxMove/(366*Day))
+	}
+	return d, nil
 }
