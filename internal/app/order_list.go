@@ -25,7 +25,7 @@ type orderListCmd struct {
 
 // Run implements the command.
 func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
-	if err := checkLimit(c.Limit); err != nil {
+	if err := errors.Join(checkLimit(c.Limit), c.check()); err != nil {
 		return err
 	}
 	db, err := openDatabase(ctx, io)
@@ -38,12 +38,6 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	switch {
-	case (c.Callbacks || c.DeadLettered) && c.Order != "":
-		return fmt.Errorf("--callbacks and --dead-lettered list no orders: leave %q out", c.Order)
-	case c.Account != "" && (c.Order != "" || c.Callbacks || c.DeadLettered):
-		return errors.New("--account lists what is open at an account: leave the order's name, --callbacks and --dead-lettered out")
-	case c.Callbacks && shop != nil:
-		return fmt.Errorf("--callbacks lists what is about no shop's order: leave --shop out")
 	case c.Callbacks:
 		return c.callbacks(ctx, io, db)
 	case c.DeadLettered:
@@ -54,6 +48,19 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 		return c.open(ctx, io, db, shops, shop)
 	}
 	return c.stuck(ctx, io, db, shops, shop)
+}
+
+// check refuses what cannot be asked for together.
+func (c orderListCmd) check() error {
+	switch {
+	case (c.Callbacks || c.DeadLettered) && c.Order != "":
+		return fmt.Errorf("--callbacks and --dead-lettered list no orders: leave %q out", c.Order)
+	case c.Account != "" && (c.Order != "" || c.Callbacks || c.DeadLettered):
+		return errors.New("--account lists what is open at an account: leave the order's name, --callbacks and --dead-lettered out")
+	case c.Callbacks && c.Shop != "":
+		return errors.New("--callbacks lists what is about no shop's order: leave --shop out")
+	}
+	return nil
 }
 
 // called lists the orders of one name.
