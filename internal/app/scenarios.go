@@ -130,7 +130,7 @@ func (c scenariosCmd) start(ctx context.Context, streams *Streams) (world *scena
 	done := make(chan error, 1)
 	end = func() {
 		stop()
-		<-done // start has said what was wrong
+		<-done //nolint:errcheck // start has said what was wrong
 		_ = server.Close()
 		_ = os.RemoveAll(folder)
 	}
