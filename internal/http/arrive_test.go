@@ -53,6 +53,7 @@ func TestSlowBodiesOfAKeyCostNobodyElse(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/v1/payments", iotest.ErrReader(io.ErrUnexpectedEOF))
 			r.Header.Set("Authorization", "Bearer "+goodKey)
 			b.handler.ServeHTTP(w, r)
+			require.Contains(t, readProblem(t, w).Detail, "the connection broke off")
 			require.Equal(t, http.StatusBadRequest, w.Code, "a body that broke off gives its place back, too")
 		}
 		require.Equal(t, http.StatusOK, send(goodKey).Code, "every place came back")
@@ -98,6 +99,9 @@ func TestABodysTimeGrowsWithWhatCame(t *testing.T) {
 			text, err := readInTime(body, maxBody, func(until time.Time) { body.until = until })
 			require.Equal(t, c.whole, err == nil, name)
 			require.Equal(t, c.whole, len(text) == maxBody, name)
+			if !c.whole {
+				require.Contains(t, incomplete(err, http.MethodPost).Detail, "came too slowly: it must be here within 2 seconds", name)
+			}
 			require.InDelta(t, c.lasts.Seconds(), time.Since(started).Seconds(), 0.1, name)
 		}
 	})

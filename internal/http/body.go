@@ -4,9 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 )
 
@@ -24,7 +26,7 @@ func (s *server) parseBody(next http.Handler) http.Handler {
 		text, err := io.ReadAll(r.Body)
 		defer clear(text)
 		if err != nil {
-			s.problem(w, r, incomplete(err))
+			s.problem(w, r, incomplete(err, r.Method))
 			return
 		}
 		c := callOf(r.Context())
@@ -68,12 +70,17 @@ func isJSON(contentType string) bool {
 
 var bodyTooLarge = problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is larger than 64 KiB."}
 
-// incomplete answers a body that did not arrive whole.
-func incomplete(err error) problem {
+// incomplete answers a body of which not all arrived, or not in time.
+func incomplete(err error, method string) problem {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return bodyTooLarge
 	}
-	return problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole."}
+	reason := "The body did not arrive whole: the connection broke off."
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		reason = fmt.Sprintf("The body came too slowly: it must be here within %.0f seconds, and has one second more for each KiB that has come, %.0f seconds at most.",
+			arrivalStart.Seconds(), arrivalMost.Seconds())
+	}
+	return problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: reason + nothingDone(method) + " Send the same again."}
 }
 
 // notJSON answers a body that cannot be parsed.

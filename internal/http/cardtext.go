@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"payrelay/internal/card"
 	"payrelay/internal/card/detect"
@@ -50,7 +54,7 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 		}
 		verdict := place.Judge(t.text)
 		if verdict == detect.Evident {
-			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out. A card belongs into a member card and nowhere else")
+			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out")
 		}
 		if t.path == "reference" {
 			reference = verdict.String()
@@ -59,9 +63,28 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 	return wrong, reference
 }
 
-// cardInText answers a request whose texts hold a card number.
-func cardInText(wrong problems) problem {
-	return problem{Status: http.StatusUnprocessableEntity, Code: codeCardInText, Detail: "A text holds a card number.", Fields: wrong.listed()}
+// cardInText answers a request whose members cards hold a card number, and says where the operation takes one. wrong is what else is wrong.
+func (o *operation) cardInText(cards, wrong problems) problem {
+	var all problems
+	for _, c := range cards {
+		if len(o.cardNumbers) > 0 {
+			c.Message += ". A card's number belongs in " + strings.Join(o.cardNumbers, " or ") + " and nowhere else"
+		}
+		all = append(all, c)
+	}
+	return problem{Status: http.StatusUnprocessableEntity, Code: codeCardInText, Detail: "A text holds a card number.", Fields: append(all, wrong...).listed()}
+}
+
+// cardNumbersIn lists the members of a schema that take a card's number.
+func cardNumbersIn(schema *openapi3.Schema, path string) []string {
+	if isNumber("." + path) {
+		return []string{path}
+	}
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+		found = append(found, cardNumbersIn(schema.Properties[name].Value, strings.TrimPrefix(path+"."+name, "."))...)
+	}
+	return found
 }
 
 const codeCardInText = "card_number_in_text"

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,6 +66,12 @@ func (p *problems) addSchema(e *openapi3.SchemaError, at string) {
 	if inWords, ok := rules[e.SchemaField]; ok {
 		message = inWords(e.Schema)
 	}
+	switch {
+	case e.SchemaField == "nullable" && field == "":
+		message = "must be " + typeName(e.Schema)
+	case e.SchemaField == "type" && e.Schema.Type.Is("integer"):
+		message = notWhole(field)
+	}
 	p.add(orBody(fieldName(field)), message)
 }
 
@@ -88,7 +95,7 @@ var rules = map[string]func(*openapi3.Schema) string{
 	"properties":           notAMember,
 	"additionalProperties": notAMember,
 	"type":                 func(s *openapi3.Schema) string { return "must be " + typeName(s) },
-	"nullable":             func(*openapi3.Schema) string { return "must not be null: leave it out instead" },
+	"nullable":             notNull,
 	"enum":                 func(s *openapi3.Schema) string { return "must be one of " + enumNames(s) },
 	"minimum":              atLeast,
 	"exclusiveMinimum":     atLeast,
@@ -99,6 +106,10 @@ var rules = map[string]func(*openapi3.Schema) string{
 	"maxProperties":        func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d members", *s.MaxProps) },
 	"pattern":              hasForm,
 	"format":               hasForm,
+}
+
+func notNull(*openapi3.Schema) string {
+	return "must not be null: give it a value, or leave it out if it is optional"
 }
 
 func notAMember(*openapi3.Schema) string {
@@ -121,6 +132,8 @@ func hasForm(s *openapi3.Schema) string {
 		return "must be " + forms[s.Pattern]
 	case "date-time":
 		return "must be a valid date-time, such as 2026-01-31T00:00:00Z"
+	case "int32", "int64":
+		return "must be a whole number" + rangeOf(s)
 	default:
 		return "must be a valid " + s.Format
 	}
@@ -194,14 +207,26 @@ func clean(text string) bool {
 }
 
 // wholeNumber is the one kind of number that the contract has.
-const wholeNumber = "a whole number without a decimal point or exponent, not in quotes (sums are in minor units: 1000 is 10.00 EUR)"
+const wholeNumber = "a whole number without a decimal point or exponent, not in quotes"
+
+// notWhole says of a member that it is no whole number, and of a sum in which units it is.
+func notWhole(field string) string {
+	if strings.HasSuffix(field, "amount") {
+		return "must be " + wholeNumber + " (sums are in minor units: 1000 is 10.00 EUR)"
+	}
+	return "must be " + wholeNumber
+}
 
 // rangeOf says between which numbers a value must be, where the contract names both.
 func rangeOf(schema *openapi3.Schema) string {
 	if schema.Min == nil || schema.Max == nil {
 		return ""
 	}
-	return fmt.Sprintf(" between %.0f and %.0f", *schema.Min, *schema.Max)
+	largest := fmt.Sprintf("%.0f", *schema.Max)
+	if *schema.Max >= math.MaxInt64 { // which a float cannot hold
+		largest = strconv.Itoa(math.MaxInt64)
+	}
+	return fmt.Sprintf(" between %.0f and %s", *schema.Min, largest)
 }
 
 func typeName(schema *openapi3.Schema) string {

@@ -93,6 +93,41 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 	b := setup(t)
 	p := readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","amount":1,"reason":"card 4012000000003010"}`))
 	require.Equal(t, []string{"reason"}, p.fields())
+	require.NotContains(t, p.Detail, "belongs", "a refund takes no card")
+}
+
+func TestItIsSaidWhereACardNumberBelongs(t *testing.T) {
+	t.Parallel()
+	for address, c := range map[string][2]string{
+		"/v1/payments":  {`"card":{"number":"4012000000003010"}`, "card.number holds a card number, which must not be stored: leave it out. A card's number belongs in payment_method.card.number and nowhere else"},
+		"/v1/payouts":   {`"method":{"card_number":"4012000000003010"}`, "A card's number belongs in method.card.number and nowhere else"},
+		"/v1/transfers": {`"card":{"number":"4012000000003010"}`, "A card's number belongs in from.card.number or to.card.number and nowhere else"},
+	} {
+		p := readProblem(t, setup(t).send(t, "POST", address, `{"reference":"r","amount":1,"currency":"EUR",`+c[0]+`}`))
+		require.Equal(t, codeCardInText, p.Code, address)
+		require.Contains(t, p.Detail, c[1], address)
+	}
+}
+
+func TestASumThatIsTooLargeIsToldTheLargest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, sum := range []string{"9223372036854775808", "99999999999999999999999999"} {
+		p := readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","reason":"y","amount":`+sum+`}`))
+		require.Regexp(t, "amount must be a whole number .*9223372036854775807", p.Detail, sum)
+		p = readProblem(t, b.send(t, "POST", "/v1/payments", with("amount", sum)))
+		require.Contains(t, p.Detail, "amount must be ", sum)
+		require.Contains(t, p.Detail, "9007199254740991", sum)
+	}
+}
+
+func TestOnlyASumIsToldOfMinorUnits(t *testing.T) {
+	t.Parallel()
+	for _, month := range []string{`"12"`, `12.5`} {
+		p := readProblem(t, setup(t).send(t, "POST", "/v1/payments", direct(`{"type":"card","card":{"number":"4012000000003010","exp_month":`+month+`,"exp_year":2030}}`)))
+		require.Contains(t, p.Detail, "payment_method.card.exp_month must be a whole number")
+		require.NotContains(t, p.Detail, "minor units")
+	}
 }
 
 // A number alone may be anything: one in thirty of a shop's own numbers has the form of a card's.

@@ -36,6 +36,8 @@ type operation struct {
 	scope      shop.Scope
 	parameters openapi3.Parameters
 	body       *openapi3.RequestBody // nil for a call that takes none
+	// cardNumbers are the members of the body that take a card's number.
+	cardNumbers []string
 	// What will go: the operation itself, or nil, and parameters of the query by name.
 	deprecated      *deprecation
 	deprecatedQuery map[string]*deprecation
@@ -53,6 +55,7 @@ func operationsOf(doc *openapi3.T) map[string]*operation {
 			o := &operation{id: op.OperationID, scope: shop.Scope(scope), parameters: slices.Concat(item.Parameters, op.Parameters)}
 			if op.RequestBody != nil {
 				o.body = op.RequestBody.Value
+				o.cardNumbers = cardNumbersIn(o.schema(), "")
 			}
 			o.deprecated, _ = deprecationOf(op.Deprecated, op.Extensions) // checked with the contract
 			o.deprecatedQuery = map[string]*deprecation{}

@@ -49,6 +49,9 @@ func checkDeprecations(doc *openapi3.T) error {
 	return errors.Join(errs...)
 }
 
+// howSomethingGoes is the part of the documentation that says what being deprecated means.
+const howSomethingGoes = "/docs/versioning#how-something-goes"
+
 // deprecated tells who calls what will go, in the headers of RFC 9745 and RFC 8594, and counts it by key, so that operators know whom to
 // ask. Of several things the one that goes first is told.
 func (s *server) deprecated(next http.Handler) http.Handler {
@@ -57,7 +60,7 @@ func (s *server) deprecated(next http.Handler) http.Handler {
 		if d := c.operation.deprecationFor(r); d != nil {
 			w.Header().Set("Deprecation", fmt.Sprintf("@%d", d.since.Unix()))
 			w.Header().Set("Sunset", d.sunset.Format(http.TimeFormat))
-			w.Header().Add("Link", `</docs>; rel="deprecation"; type="text/html"`)
+			w.Header().Add("Link", `<`+howSomethingGoes+`>; rel="deprecation"; type="text/html"`)
 			s.metrics.deprecated.WithLabelValues(c.operation.id, c.principal.KeyID).Inc()
 		}
 		next.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -75,7 +76,7 @@ func TestWhatIsDeprecatedSaysSo(t *testing.T) {
 		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 		require.Equal(t, http.StatusOK, w.Code, path)
 		require.Equal(t, want, [2]string{w.Header().Get("Deprecation"), w.Header().Get("Sunset")}, path)
-		require.Equal(t, want[0] != "", w.Header().Get("Link") == `</docs>; rel="deprecation"; type="text/html"`, path)
+		require.Equal(t, want[0] != "", w.Header().Get("Link") == `</docs/versioning#how-something-goes>; rel="deprecation"; type="text/html"`, path)
 	}
 	require.InDelta(t, 2, testutil.ToFloat64(s.metrics.deprecated.WithLabelValues("listStockings", "k1")), 0)
 	require.InDelta(t, 1, testutil.ToFloat64(s.metrics.deprecated.WithLabelValues("listSocks", "k1")), 0)
@@ -96,6 +97,8 @@ func TestWhatIsDeprecatedNeedsItsDates(t *testing.T) {
 func TestADeprecatedAddressOfTheContract(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	address, part, _ := strings.Cut(howSomethingGoes, "#")
+	require.Contains(t, b.send(t, "GET", address, "").Body.String(), `id="`+part+`"`)
 	require.NotEmpty(t, b.send(t, "GET", "/v1/orders/"+orderID+"/events", "").Header().Get("Deprecation"))
 	require.NotEmpty(t, b.send(t, "POST", "/v1/payments/"+orderID+"/charges", "{}").Header().Get("Sunset"))
 	require.Empty(t, b.send(t, "GET", "/v1/orders/"+orderID+"/transitions", "").Header().Get("Deprecation"))

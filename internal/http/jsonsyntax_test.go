@@ -138,7 +138,7 @@ func TestANumberIsWholeAsItStands(t *testing.T) {
 		require.Equal(t, []string{"amount", "browser.color_depth", "description", "recurring.frequency_days"}, p.fields(), number)
 		for _, e := range p.Errors {
 			require.Equal(t, e.Field == "description", e.Message == "must be text in double quotes", e.Field)
-			require.Equal(t, e.Field != "description", e.Message == "must be "+wholeNumber, e.Field)
+			require.Equal(t, e.Field != "description", e.Message == notWhole(e.Field), e.Field)
 		}
 		require.Zero(t, b.count())
 	}

@@ -97,3 +97,22 @@ func TestABodyInAnEncodingIsRefused(t *testing.T) {
 	require.Equal(t, 200, b.send(t, "POST", "/callbacks/p/t", "x", "Content-Encoding", "identity").Code)
 	require.Equal(t, 401, b.send(t, "POST", "/v1/payments", "x", "Content-Encoding", "gzip", "Authorization", "").Code, "a stranger is told nothing")
 }
+
+func TestAnUnknownAddressIsToldTheNearestCall(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for address, want := range map[string]string{
+		"/v1/payment":                         "Did you mean POST /v1/payments? GET",
+		"/v1/payment/":                        "Leave out the slash at its end. Did you mean POST /v1/payments? GET",
+		"/v1/refunds":                         "Did you mean GET /v1/refunds/{id} or POST /v1/payments/{id}/refunds? GET",
+		"/v1/charges":                         "Did you mean POST /v1/mandates/{id}/charges? GET", // not the deprecated one
+		"/v1/payments/" + orderID + "/refund": "Did you mean POST /v1/payments/{id}/refunds? GET",
+		"/v2/orders":                          "Did you mean GET /v1/orders? GET",
+		"/payments":                           "at this address. Put /v1 before it. GET",
+		"/v1/weather":                         "There is nothing at this address. GET",
+	} {
+		w := b.send(t, http.MethodPost, address, "{}")
+		require.Equal(t, http.StatusNotFound, w.Code, address)
+		require.Contains(t, readProblem(t, w).Detail, want, address)
+	}
+}

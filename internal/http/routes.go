@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/routing"
 )
 
 // steps are what a call of the API passes before its endpoint, in this order: who calls is known before a byte of the body is
@@ -129,11 +131,57 @@ func (s *server) nothingHere(routes chi.Routes) http.HandlerFunc {
 		if whole != r.URL.Path {
 			detail += " Leave out the slash at its end."
 		}
-		if len(methodsAt(routes, "/v1"+whole)) > 0 {
+		switch {
+		case len(methodsAt(routes, "/v1"+whole)) > 0:
 			detail += " Put /v1 before it."
+		case len(methodsAt(routes, whole)) == 0:
+			if like := s.callsLike(whole); len(like) > 0 {
+				detail += " Did you mean " + strings.Join(like, " or ") + "?"
+			}
 		}
 		s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: detail + " GET /docs/reference lists every call."})
 	}
+}
+
+// callsLike lists the calls that may be meant by an address: those that are spelled most like it. If none is, those that take an id at its
+// end, or end with the same word.
+func (s *server) callsLike(path string) []string {
+	asked := strings.Split(path, "/")
+	spelled := map[string][]string{} // by the address with its slips mended
+	var others []string
+	for name, o := range s.operations {
+		_, route, _ := strings.Cut(name, " ")
+		parts := strings.Split(route, "/")
+		switch mended := mended(asked, parts); {
+		case o.deprecated != nil:
+		case mended != "":
+			spelled[mended] = append(spelled[mended], name)
+		case asked[len(asked)-1] == parts[len(parts)-1], strings.HasPrefix(route, path+"/{") && len(parts) == len(asked)+1:
+			others = append(others, name)
+		}
+	}
+	if len(spelled) > 0 {
+		others = spelled[routing.Nearest(path, slices.Sorted(maps.Keys(spelled)))]
+	}
+	slices.Sort(others)
+	return others
+}
+
+// mended is an address with each part as a route has it, "" if a part is not like that of the route. An id may be anything.
+func mended(asked, route []string) string {
+	if len(asked) != len(route) {
+		return ""
+	}
+	right := slices.Clone(asked)
+	for i, part := range route {
+		if strings.HasPrefix(part, "{") {
+			continue
+		}
+		if right[i] = routing.Nearest(asked[i], []string{part}); right[i] != part {
+			return ""
+		}
+	}
+	return strings.Join(right, "/")
 }
 
 // methodsAt lists the methods that an address takes.

@@ -186,7 +186,7 @@ func (r *jsonReader) read(path string, depth int) (any, error) {
 	case json.Number:
 		r.texts = append(r.texts, bodyText{path, v.String()})
 		if strings.ContainsAny(v.String(), ".eE") {
-			r.wrong.add(fieldName(path), "must be "+wholeNumber)
+			r.wrong.add(fieldName(path), notWhole(path))
 		}
 	case string:
 		r.texts = append(r.texts, bodyText{path, v})

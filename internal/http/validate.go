@@ -36,7 +36,7 @@ func (s *server) validate(next http.Handler) http.Handler {
 			s.metrics.references.WithLabelValues(c.principal.Shop.Name, c.body.reference).Inc()
 		}
 		if c.body != nil && len(c.body.cards) > 0 {
-			s.problem(w, r, cardInText(append(wrong, c.body.cards...)))
+			s.problem(w, r, c.operation.cardInText(c.body.cards, wrong))
 			return
 		}
 		if len(wrong) > 0 {

@@ -110,6 +110,10 @@ func New(cfg Config) (*Sandbox, error) {
 		control.ClockRoutes(r, cfg.Clock)
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "There is nothing at this address. This port simulates the providers: SmartCore under /smartcore, UAPAY under /uapay, and a console at /. "+
+			"payrelay's API for shops is on another port: 8080, or what --listen says.", http.StatusNotFound)
+	})
 	s.handler = r
 	return s, nil
 }

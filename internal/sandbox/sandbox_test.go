@@ -57,6 +57,15 @@ func TestSandboxServesItsSimulators(t *testing.T) {
 		require.Equal(t, 200, console.StatusCode)
 	}
 	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	for _, nowhere := range []string{"/v1/payments", "/smartcore/nowhere"} {
+		missing, err := http.Get(server.URL + nowhere) //nolint:noctx // a plain page
+		require.NoError(t, err)
+		defer missing.Body.Close()
+		text, err := io.ReadAll(missing.Body)
+		require.NoError(t, err)
+		require.Equal(t, 404, missing.StatusCode, nowhere)
+		require.Contains(t, string(text), "This port simulates the providers", nowhere)
+	}
 
 	s.Close()
 	require.NoError(t, <-done)

@@ -58,7 +58,7 @@ func TestTheLanguageOfACustomer(t *testing.T) {
 
 var (
 	inTemplate = regexp.MustCompile(`\{\{t "([^"]*)"\}\}`)
-	inCode     = regexp.MustCompile(`(?:wrong\("\w+", |Errors\["\w+"\], v\.Focus = |Errors\["\w+"\] = |Title: |title = )"([^"]+)"`)
+	inCode     = regexp.MustCompile(`(?:wrong\("\w+", |Errors\["\w+"\], v\.Focus = |Errors\["\w+"\] = |Title: |title = |Code\w+: +|_ERROR": +)"([^"]+)"`)
 )
 
 // TestEveryTextIsTranslated reads the templates, and the code that puts texts into them.

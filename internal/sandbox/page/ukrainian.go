@@ -88,4 +88,12 @@ var ukrainian = map[string]string{
 	"Card id":             "Номер збереженої картки",
 	"The app reads the card's id from this page's address.": "Застосунок прочитає номер картки з адреси цієї сторінки.",
 	"Payment": "Платіж",
+	"Your bank declined. Try another card, or ask your bank.": "Ваш банк відмовив. Спробуйте іншу картку або зверніться до банку.",
+	"There is too little money for this sum.":                 "Для цієї суми замало грошей.",
+	"The sum is beyond a limit of your bank.":                 "Сума перевищує ліміт вашого банку.",
+	"Your bank could not confirm that it is you.":             "Ваш банк не зміг підтвердити, що це ви.",
+	"The time ran out. Begin again at the shop.":              "Час минув. Почніть знову в магазині.",
+	"You canceled at your bank.":                              "Ви скасували платіж у банку.",
+	"This card was used a moment ago. Try again in a minute.": "Цією карткою щойно користувалися. Спробуйте ще раз за хвилину.",
+	"Something went wrong at the provider. Try again later.":  "У провайдера стався збій. Спробуйте пізніше.",
 }

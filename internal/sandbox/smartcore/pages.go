@@ -1,6 +1,7 @@
 package smartcore
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"strconv"
@@ -31,6 +32,24 @@ type formView struct {
 	TermForm bool
 	Results  map[string]string
 }
+
+// reasons say to customers what the codes mean that they can do something about.
+var reasons = map[string]string{
+	CodeEmitterDenial:                "Your bank declined. Try another card, or ask your bank.",
+	"DO_NOT_HONOUR_PROCESSING_ERROR": "Your bank declined. Try another card, or ask your bank.",
+	CodeInsufficientFunds:            "There is too little money for this sum.",
+	"LIMIT_PROCESSING_ERROR":         "The sum is beyond a limit of your bank.",
+	CodeAuthentication:               "Your bank could not confirm that it is you.",
+	CodeFormTimeout:                  "The time ran out. Begin again at the shop.",
+	CodeRedirectTimeout:              "The time ran out. Begin again at the shop.",
+	Code3DSTimeout:                   "The time ran out. Begin again at the shop.",
+	Code3DSCancel:                    "You canceled at your bank.",
+	CodeCardTimeLimit:                "This card was used a moment ago. Try again in a minute.",
+	CodeProcessing:                   "Something went wrong at the provider. Try again later.",
+}
+
+// Reason says to the customer why the order failed.
+func (v *formView) Reason() string { return cmp.Or(reasons[v.Order.Error], reasons[CodeProcessing]) }
 
 func (t *Simulator) view(o *Order, prefix string) *formView {
 	shop := t.merchants[o.Merchant].Name

@@ -167,3 +167,23 @@ func TestPagesRenderInEveryState(t *testing.T) {
 	status, _, _ := b.visit(http.MethodGet, b.base+"/payment/000000000000000000000000", nil)
 	require.Equal(t, http.StatusNotFound, status)
 }
+
+// A customer reads why a payment failed in the page's language.
+func TestAFailedPaymentIsExplainedToTheCustomer(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	for number, want := range map[string][2]string{
+		"4111111111111111": {"Your bank declined. Try another card, or ask your bank.", "Ваш банк відмовив."},
+		"4000000000001018": {"There is too little money for this sum.", "Для цієї суми замало грошей."},
+		"4000000000001067": {"Something went wrong at the provider. Try again later.", "У провайдера стався збій."},
+	} {
+		b.call("/pci/initPaymentHost2Host", b.pay(number, with(card(number), object{"payment_method": "card", "fail_url": ""})))
+		b.status(number, StatusFailed)
+		o, _ := b.simulator.Order(number)
+		for i, locale := range []string{"en", "uk"} {
+			_, _, html := b.visit(http.MethodGet, b.base+"/payment/"+o.ProcessingID+"/result?locale="+locale, nil)
+			require.Contains(t, html, want[i], number)
+			require.Contains(t, html, `<code id="error-code">`+o.Error+"<", "for developers")
+		}
+	}
+}

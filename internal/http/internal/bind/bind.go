@@ -124,7 +124,7 @@ func below(at, name string) string {
 func plain(to reflect.Value) string {
 	switch to.Kind() { //nolint:exhaustive // the generated models have no other kinds
 	case reflect.Int, reflect.Int64:
-		return "a whole number without a decimal point or exponent, of at most 64 bits"
+		return "a whole number without a decimal point or exponent, 9223372036854775807 at most"
 	case reflect.String:
 		return "text in double quotes"
 	case reflect.Bool:
