@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -135,6 +136,52 @@ var tableRights = []rights{
 
 // functionRights are the functions that the service calls with their owner's rights.
 const functionRights = "make_partitions(date), make_request_day(date), drop_partition(text)"
+
+// oneRight is a right in a list of them, with its columns.
+var oneRight = regexp.MustCompile(`([A-Z]+)(?: \(([^)]*)\))?`)
+
+// Lacking are the rights that payrelay_app has and the role of a session has not, such as "INSERT on deliveries, orders". Tables and
+// columns that another version of the schema has are not asked for.
+func Lacking(ctx context.Context, q interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+},
+) ([]string, error) {
+	var wanted, functions []string
+	for _, r := range tableRights {
+		for _, right := range oneRight.FindAllStringSubmatch(r.app, -1) {
+			for column := range strings.SplitSeq(right[2], ", ") {
+				wanted = append(wanted, fmt.Sprintf("('%s', '%s', '%s')", r.table, right[1], column))
+			}
+		}
+	}
+	for f := range strings.SplitSeq(functionRights, ", ") {
+		functions = append(functions, "('"+f+"')")
+	}
+	rows, err := q.Query(ctx, `SELECT w.privilege, array_agg(DISTINCT w.name ORDER BY w.name)
+		FROM (VALUES `+strings.Join(wanted, ", ")+`) w(name, privilege, col)
+		LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(w.name) AND a.attname = w.col AND NOT a.attisdropped
+		WHERE CASE WHEN w.col = '' THEN NOT has_table_privilege(to_regclass(w.name), w.privilege) ELSE NOT has_column_privilege(to_regclass(w.name), a.attnum, w.privilege) END
+		GROUP BY w.privilege
+		UNION ALL SELECT 'EXECUTE', array_agg(f.name ORDER BY f.name) FROM (VALUES `+strings.Join(functions, ", ")+`) f(name)
+		WHERE NOT has_function_privilege(to_regprocedure(f.name), 'EXECUTE') HAVING count(*) > 0
+		ORDER BY 1 DESC`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var privilege string
+		var names []string
+		err := row.Scan(&privilege, &names)
+		rest := ""
+		if more := len(names) - namesSaid; more > 1 {
+			names, rest = names[:namesSaid], fmt.Sprintf(" and %d more", more)
+		}
+		return privilege + " on " + strings.Join(names, ", ") + rest, err
+	})
+}
+
+// namesSaid is how many tables a sentence names that says what a role lacks.
+const namesSaid = 4
 
 // grantTries and grantPause bound how often rights are granted again.
 const (

@@ -3,9 +3,12 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"payrelay/internal/docsite"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/kit"
+	"payrelay/internal/routing"
 )
 
 // config is what `server run` reads from the environment. Each secret may also be given as NAME_FILE, the path of a
@@ -68,7 +72,11 @@ func readConfig(environ []string) (c config, problems []string) {
 	vars := env.ToMap(environ)
 	problems = append(secretFiles(configType, vars), keysetFromCommand(vars)...)
 	unread := map[string]bool{} // fields
-	problems = append(problems, parse(&c, vars, unread)...)
+	sources := problems
+	problems = append(problems, slices.DeleteFunc(parse(&c, vars, unread), func(p string) bool {
+		name, _, _ := strings.Cut(p, " ")
+		return slices.ContainsFunc(sources, func(s string) bool { return strings.HasPrefix(s, name+"_") }) // its file or command is to blame
+	})...)
 	problems = append(problems, c.check(unread)...)
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	c.docs.API = c.PublicURL
@@ -107,7 +115,11 @@ func plain(err error) string {
 	case errors.As(err, &parse):
 		field, _ := reflect.TypeFor[config]().FieldByName(parse.Name)
 		name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
-		return fmt.Sprintf("%s is not a valid %s", name, strings.TrimPrefix(parse.Type.String(), "time."))
+		kind := map[reflect.Type]string{reflect.TypeFor[time.Duration](): "duration", reflect.TypeFor[int](): "number"}[parse.Type]
+		if parse.Type.Kind() == reflect.Bool {
+			return name + " must be true or false"
+		}
+		return fmt.Sprintf("%s is not a valid %s, such as %s", name, kind, field.Tag.Get("envDefault"))
 	}
 	return err.Error()
 }
@@ -163,10 +175,70 @@ func (c config) check(unread map[string]bool) (problems []string) {
 	bad(c.RoleCheck != "warn" && c.RoleCheck != "enforce", "DATABASE_ROLE_CHECK must be warn or enforce")
 	bad(c.HealthDemotion != "on" && c.HealthDemotion != "off", "HEALTH_DEMOTION must be on or off")
 	problems = append(problems, c.badHosts()...)
+	problems = append(problems, c.badListeners()...)
 	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil {
 		problems = append(problems, "LOG_LEVEL must be trace, debug, info, warn or error")
 	}
 	return problems
+}
+
+// badListeners says what is wrong with the addresses that the service listens at.
+func (c config) badListeners() (problems []string) {
+	if c.ListenAddr == "" && c.AdminAddr == "" {
+		return nil // `dev` chooses them later
+	}
+	host, port, ok := listenAddress(c.ListenAddr)
+	adminHost, adminPort, adminOK := listenAddress(c.AdminAddr)
+	const how = " must be an address to listen at, such as :8080 or 127.0.0.1:9090"
+	switch {
+	case ok && adminOK:
+		if port == adminPort && port != 0 && (host == adminHost || host == everywhere || adminHost == everywhere) {
+			problems = append(problems, "LISTEN_ADDR and ADMIN_ADDR are the same address: give each a port of its own")
+		}
+		return problems
+	case !ok:
+		problems = append(problems, "LISTEN_ADDR"+how)
+	}
+	if !adminOK {
+		problems = append(problems, "ADMIN_ADDR"+how)
+	}
+	return problems
+}
+
+// everywhere is the host of a listener on every address of the machine.
+const everywhere = ""
+
+// listenAddress takes an address to listen at apart, and reports whether it is one.
+func listenAddress(text string) (host string, port int, ok bool) {
+	host, service, err := net.SplitHostPort(text)
+	if err == nil {
+		port, err = net.LookupPort("tcp", service) //nolint:noctx // of this machine's list
+	}
+	if ip, ipErr := netip.ParseAddr(host); ipErr == nil && ip.IsUnspecified() {
+		host = everywhere
+	} else if host == "localhost" || ipErr == nil && ip.Unmap().IsLoopback() {
+		host = "localhost"
+	}
+	return host, port, err == nil && service != ""
+}
+
+// misspelt says which variables look like one that is known.
+func misspelt(environ []string) (warnings []string) {
+	var known []string
+	for f := range fields(configType) {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		known = append(known, name)
+		if f.Tag.Get("secret") != "" {
+			known = append(known, name+"_FILE")
+		}
+	}
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if near := routing.NearestWithin(min(2, len(name)/4), name, known); near != "" && near != name {
+			warnings = append(warnings, fmt.Sprintf("%s is no variable of this program: did you mean %s?", name, near))
+		}
+	}
+	return warnings
 }
 
 // clients finds the address of each client as CLIENT_ADDRESS says.

@@ -55,6 +55,53 @@ func TestNumbersOutOfRangeAreRefused(t *testing.T) {
 	}
 }
 
+// What is wrong with a variable is said once, with what would be right.
+func TestAWrongVariableSaysWhatIsRight(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"DRAIN_DELAY=10":              "DRAIN_DELAY is not a valid duration, such as 10s",
+		"WORKERS=many":                "WORKERS is not a valid number, such as 50",
+		"REQUEST_LOG=yes":             "REQUEST_LOG must be true or false",
+		"RETENTION=maybe":             "RETENTION must be true or false",
+		"LISTEN_ADDR=8080":            "LISTEN_ADDR must be an address to listen at, such as :8080 or 127.0.0.1:9090",
+		"ADMIN_ADDR=8080":             "ADMIN_ADDR must be an address to listen at, such as :8080 or 127.0.0.1:9090",
+		"ADMIN_ADDR=:":                "ADMIN_ADDR must be an address",
+		"ADMIN_ADDR=127.0.0.1:70000":  "ADMIN_ADDR must be an address",
+		"ADMIN_ADDR=:8080":            "LISTEN_ADDR and ADMIN_ADDR are the same address",
+		"ADMIN_ADDR=127.0.0.1:8080":   "LISTEN_ADDR and ADMIN_ADDR are the same address",
+		"LISTEN_ADDR=localhost:9090":  "LISTEN_ADDR and ADMIN_ADDR are the same address",
+		"LISTEN_ADDR=0.0.0.0:9090":    "LISTEN_ADDR and ADMIN_ADDR are the same address",
+		"SECRET_KEYSET_FILE=/nowhere": "SECRET_KEYSET_FILE cannot be read",
+		"SECRET_KEYSET_COMMAND=false": "SECRET_KEYSET_COMMAND failed",
+	} {
+		environ := enough
+		if strings.HasPrefix(given, "SECRET_KEYSET") {
+			environ = []string{enough[0], enough[2], "SECRET_KEYSET="}
+		}
+		_, problems := readConfig(append(environ[:len(environ):len(environ)], given))
+		require.Len(t, problems, 1, given)
+		require.Contains(t, problems[0], want)
+	}
+	for _, good := range []string{"LISTEN_ADDR=192.0.2.1:9090", "LISTEN_ADDR=[::]:8081", "ADMIN_ADDR=127.0.0.1:http", "ADMIN_ADDR=127.0.0.1:0"} {
+		_, problems := readConfig(append(enough[:len(enough):len(enough)], good))
+		require.Empty(t, problems, good)
+	}
+}
+
+func TestAMisspeltVariableIsNoticed(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{
+		"DRAIN_DELY is no variable of this program: did you mean DRAIN_DELAY?",
+		"PROVIDER_HOST is no variable of this program: did you mean PROVIDER_HOSTS?",
+		"SECRET_KEYSET_FIEL is no variable of this program: did you mean SECRET_KEYSET_FILE?",
+		"workers is no variable of this program: did you mean WORKERS?",
+	}, misspelt([]string{"DRAIN_DELY=1s", "PROVIDER_HOST=x", "SECRET_KEYSET_FIEL=x", "workers=1"}))
+	require.Empty(t, misspelt(append([]string{
+		"PATH=/bin", "HOME=/", "HOSTNAME=a", "LOGNAME=a", "USER=a", "PORT=80", "PWD=/", "SHLVL=1", "LANG=C", "PROFILE=a", "PGHOST=a", "PAYRELAY_KEY=a", "WORKDIR=/", "WORKERS=2",
+		"RETENTION_CALLS=180", "DATABASE_URL_FILE=a", "KUBERNETES_SERVICE_HOST=a", "GOMEMLIMIT=1GiB",
+	}, enough...)))
+}
+
 // TestTheClientsAddressHasOneSource holds that a header is listened to only from proxies that somebody named.
 func TestTheClientsAddressHasOneSource(t *testing.T) {
 	t.Parallel()

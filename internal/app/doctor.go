@@ -100,6 +100,9 @@ func (d *doctor) configuration(io *Streams) {
 		d.demo = true
 		environ = append([]string{"PUBLIC_URL=http://localhost", "DATABASE_URL=" + url, "SECRET_KEYSET=" + secrets.DemoKeyset}, environ...) // another keyset that is given counts
 	}
+	for _, w := range misspelt(environ) {
+		d.warn("configuration", "%s", w)
+	}
 	var problems []string
 	if d.config, problems = readConfig(environ); len(problems) > 0 {
 		for _, p := range problems {
@@ -131,6 +134,9 @@ func (d *doctor) files() {
 
 // listener tries to open a listener.
 func (d *doctor) listener(name, address string) {
+	if _, _, ok := listenAddress(address); !ok {
+		return // the configuration's problem
+	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		d.warn("listener", "%s %s cannot be opened: fine if this service runs already, else stop who has it or choose another address (%v)", name, address, err)

@@ -144,7 +144,9 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool) bool {
 }
 
 func (d *doctor) role(role databaseRole) {
-	switch complaint := role.complaint(); {
+	switch lack, complaint := role.lack(), role.complaint(); {
+	case lack != "":
+		d.problem("role", "%s", lack)
 	case complaint == "":
 		d.ok("role", "%s may do what the service needs, and no more", role.name)
 	case d.demo:
@@ -186,6 +188,12 @@ func (d *doctor) clock(ctx context.Context, pool *pgxpool.Pool) *store.Clock {
 
 // contents checks what stands in the database: keys and accounts.
 func (d *doctor) contents(ctx context.Context, pool *pgxpool.Pool, clock *store.Clock) {
+	if !d.demo { // before the keyset, as at a start
+		if err := rejectDemo(ctx, store.New(pool, store.Options{})); err != nil {
+			d.problem("demo", "%s", inPlainWords(err))
+			return
+		}
+	}
 	keyring, err := openKeyring(d.config.SecretKeyset, true)
 	if err != nil {
 		return // the keyset was judged before
@@ -208,11 +216,6 @@ func (d *doctor) contents(ctx context.Context, pool *pgxpool.Pool, clock *store.
 		return
 	}
 	d.ok("keyset", "it opens this database")
-	if !d.demo {
-		if err := rejectDemo(ctx, st); err != nil {
-			d.problem("demo", "%s", inPlainWords(err))
-		}
-	}
 	if d.rows {
 		d.missingKeys(ctx, st)
 	}

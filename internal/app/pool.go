@@ -2,11 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -68,6 +73,29 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 		}
 	}
 	return pc, nil
+}
+
+// ofConnection says why no connection was made, and what to do.
+func ofConnection(e *pgconn.ConnectError) string {
+	cause := e.Unwrap()
+	at := net.JoinHostPort(e.Config.Host, strconv.Itoa(int(e.Config.Port)))
+	if strings.HasPrefix(e.Config.Host, "/") {
+		at = e.Config.Host + "/.s.PGSQL." + strconv.Itoa(int(e.Config.Port))
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](cause); ok {
+		return ofPostgres(pg)
+	}
+	if unknown, ok := errors.AsType[*net.DNSError](cause); ok {
+		return fmt.Sprintf("the database's host %s is not found: mend its name in DATABASE_URL, or see that this machine can look it up", unknown.Name)
+	}
+	switch timeout, ok := errors.AsType[net.Error](cause); {
+	case errors.Is(cause, syscall.ECONNREFUSED) || errors.Is(cause, fs.ErrNotExist):
+		return fmt.Sprintf("no Postgres listens at %s: start it there, or mend host and port in DATABASE_URL", at)
+	case ok && timeout.Timeout() || errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Sprintf("no Postgres answers at %s: see that it runs there and that no firewall is in between, or mend host and port in DATABASE_URL", at)
+	}
+	reason, _, _ := strings.Cut(cause.Error(), "\n") // another try of the same says the same
+	return fmt.Sprintf("what is at %s does not answer as this program's Postgres would: see that it is Postgres, with the TLS that sslmode says, or mend DATABASE_URL (%s)", at, reason)
 }
 
 // linkGauge says how the database is reached, and warns if somebody in between could read or change what passes.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,10 +22,12 @@ var rolePowers = []struct{ name, question string }{
 	{"configuration", "has_table_privilege(session_user, to_regclass('shop_keys'), 'INSERT, UPDATE, DELETE') OR has_table_privilege(session_user, to_regclass('accounts'), 'INSERT, UPDATE, DELETE')"},
 }
 
-// databaseRole is the role that the service has in the database, and which powers it has that it does not need.
+// databaseRole is the role that the service has in the database, which powers it has that it does not need, and which rights it
+// lacks.
 type databaseRole struct {
 	name   string
 	powers map[string]bool
+	lacks  []string
 }
 
 func roleOf(ctx context.Context, pool *pgxpool.Pool) (databaseRole, error) {
@@ -42,6 +45,10 @@ func roleOf(ctx context.Context, pool *pgxpool.Pool) (databaseRole, error) {
 	for i, p := range rolePowers {
 		role.powers[p.name] = answers[i]
 	}
+	var err error
+	if role.lacks, err = migrations.Lacking(ctx, pool); err != nil {
+		return role, fmt.Errorf("read the rights of the database's role: %w", err)
+	}
 	return role, nil
 }
 
@@ -55,6 +62,14 @@ func (r databaseRole) excess() (list []string) {
 	return list
 }
 
+// lack says which rights the service would miss, "" if none.
+func (r databaseRole) lack() string {
+	if len(r.lacks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the database's role %s lacks rights that the service needs (%s): connect as %s, which 'server roles sql' makes", r.name, strings.Join(r.lacks, "; "), migrations.RoleApp)
+}
+
 // complaint says what is wrong with the role's powers, "" if nothing is.
 func (r databaseRole) complaint() string {
 	if excess := r.excess(); len(excess) > 0 {
@@ -63,12 +78,15 @@ func (r databaseRole) complaint() string {
 	return ""
 }
 
-// checkRole says whether the service may do more to the database than it needs: one warning, a metric, and with
-// DATABASE_ROLE_CHECK=enforce a refusal.
+// checkRole refuses a role that lacks rights. It says whether the service may do more to the database than it needs: one warning, a
+// metric, and with DATABASE_ROLE_CHECK=enforce a refusal.
 func (a *app) checkRole(ctx context.Context, reg prometheus.Registerer) error {
 	role, err := roleOf(ctx, a.pool)
 	if err != nil {
 		return err
+	}
+	if lack := role.lack(); lack != "" {
+		return errors.New(lack)
 	}
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "payrelay_database_role_power",

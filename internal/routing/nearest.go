@@ -19,7 +19,12 @@ func unknown(word string, known []string) string {
 
 // Nearest returns the known word that is most like word, "" if none is like it.
 func Nearest(word string, known []string) string {
-	best, least := "", len(word)/3+2
+	return NearestWithin(len(word)/3+1, word, known)
+}
+
+// NearestWithin returns the known word that becomes word with the fewest changes of a letter, "" if it takes more than most.
+func NearestWithin(most int, word string, known []string) string {
+	best, least := "", most+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d

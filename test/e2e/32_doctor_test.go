@@ -91,6 +91,19 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
+	web, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = web.Close() })
+	go func() { // no Postgres
+		for {
+			c, err := web.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			_ = c.Close()
+		}
+	}()
 	database := storetest.URL(t)
 	at := func(change func(*url.URL)) string {
 		u, err := url.Parse(database)
@@ -108,15 +121,35 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 		{0, "PROVIDER_HOSTS=", "warning provider hosts: smartcore: PROVIDER_HOSTS names no host"},
 		{0, "DATABASE_ROLE_CHECK=warn", "has more power than the service needs"},
 		{1, "DATABASE_ROLE_CHECK=enforce", "problem role: the database's role "},
-		{1, "PROVIDER_TIMEOUT=soon", "problem configuration: PROVIDER_TIMEOUT is not a valid Duration"},
+		{1, "PROVIDER_TIMEOUT=soon", "problem configuration: PROVIDER_TIMEOUT is not a valid duration, such as 30s"},
+		{1, "ADMIN_ADDR=8080", "problem configuration: ADMIN_ADDR must be an address"},
+		{0, "DRAIN_DELY=1s", "warning configuration: DRAIN_DELY is no variable of this program: did you mean DRAIN_DELAY?"},
 		{1, "SECRET_KEYSET=nonsense", "problem keyset: SECRET_KEYSET: "},
 		{1, "DATABASE_POOL=1000", "raise max_connections, or lower DATABASE_POOL"},
 		{1, "DATABASE_URL=" + storetest.Empty(t), "problem schema: the database has none: run 'server migrate up'"},
-		{1, "DATABASE_URL=postgres://u:canary@127.0.0.1:1/payrelay", "problem database: "},
+		{1, "DATABASE_URL=postgres://u:canary@127.0.0.1:1/payrelay", "problem database: no Postgres listens at 127.0.0.1:1: start it there, or mend host and port in DATABASE_URL"},
+		{1, "DATABASE_URL=postgres://u:canary@nowhere.invalid/payrelay?sslmode=verify-full", "problem database: the database's host nowhere.invalid is not found: mend its name"},
+		{1, "DATABASE_URL=postgres://u:canary@" + web.Addr().String() + "/payrelay", "problem database: what is at " + web.Addr().String() + " does not answer as this program's Postgres would: see that it is Postgres"},
 		{1, "DATABASE_URL=" + at(func(u *url.URL) { q := u.Query(); q.Set("synchronous_commit", "off"); u.RawQuery = q.Encode() }), "synchronous_commit is \"off\", and payrelay needs \"on\": run ALTER ROLE"},
 	} {
 		found := strings.Join(diagnoses(t, c.code, append(usual[:len(usual):len(usual)], c.more)), "\n")
 		require.Contains(t, found, c.want, c.more)
 		require.NotContains(t, found, "canary")
+		require.NotContains(t, found, "failed to connect")
 	}
+}
+
+// A database that 'server dev' made is refused in the words of `run`, whatever the keyset.
+func TestDoctorKnowsADatabaseOfDev(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	_, keyset, _ := command(nil, "keyset", "new")
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	const want = "this database holds the demo shop's well-known key: it was made by 'server dev' and must not be used by 'server run'"
+	found := diagnoses(t, 1, environ)
+	require.Contains(t, found, "problem demo: "+want)
+	require.NotContains(t, strings.Join(found, "\n"), "problem keyset")
+	code, _, text := command(environ, "run")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, want)
 }

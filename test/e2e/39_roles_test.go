@@ -116,6 +116,36 @@ func TestAServiceWithTooMuchPowerSaysSo(t *testing.T) {
 	require.Contains(t, text, "(history)", "what was granted by hand shows, too")
 }
 
+// A role that may only read would fail at the first payment: the doctor and the start say so in the same words.
+func TestAServiceWithTooFewRightsDoesNotStart(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	_, keyset, _ := command(nil, "keyset", "new")
+	conn, err := pgx.Connect(t.Context(), as(""))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	environ := []string{"DATABASE_URL=" + as(migrations.RoleApp), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	for revoke, lacks := range map[string]string{
+		"UPDATE (status) ON orders FROM payrelay_app":                             "UPDATE on orders",
+		"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public FROM payrelay_app": "UPDATE on account_demotions, account_health, addresses_off, deliveries and ",
+		"EXECUTE ON FUNCTION drop_partition(text) FROM payrelay_app":              "EXECUTE on drop_partition(text)",
+		"SELECT ON deliveries FROM payrelay_app":                                  "SELECT on deliveries",
+	} {
+		require.NoError(t, migrations.Up(t.Context(), as(migrations.RoleMigrate)), "all is granted again")
+		_, err = conn.Exec(t.Context(), "REVOKE "+revoke)
+		require.NoError(t, err)
+		sentence := "the database's role payrelay_app lacks rights that the service needs ("
+		found := strings.Join(diagnoses(t, 1, environ), "\n")
+		require.Contains(t, found, "problem role: "+sentence)
+		require.Contains(t, found, lacks)
+		code, _, text := command(environ, "run")
+		require.Equal(t, 1, code)
+		require.Contains(t, text, sentence)
+		require.Contains(t, text, lacks)
+		require.Contains(t, text, "connect as payrelay_app, which 'server roles sql' makes")
+	}
+}
+
 // Somebody removes the key of the seals. Nobody makes another one: no verification, no command and no service.
 func TestALostSealKeyIsNotMadeAnew(t *testing.T) {
 	t.Parallel()
