@@ -14,7 +14,7 @@ type orderCmd struct {
 	List     orderListCmd     `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
 	Show     orderShowCmd     `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
 	Resolve  orderResolveCmd  `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
-	Refresh  orderRefreshCmd  `cmd:"" help:"Have the provider asked about an order, also about one that has ended: for money that moved and no callback told of."`
+	Refresh  orderRefreshCmd  `cmd:"" help:"Have the provider asked about an order, also about one that has ended: for money that moved without a callback."`
 	Resend   orderResendCmd   `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
 	Unfreeze orderUnfreezeCmd `cmd:"" help:"Use an order again whose record was changed by something else than payrelay, once you have compared it with the provider."`
 }

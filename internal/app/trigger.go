@@ -65,7 +65,7 @@ func (c triggerCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			err = fmt.Errorf("%s did not come within %s: see whether the service is a 'server dev' and uses the simulators at %s. The feed told of: %s", c.Event, c.Wait, t.sandbox, cmp.Or(strings.Join(t.typesSeen(), ", "), "nothing"))
+			err = fmt.Errorf("%s did not come within %s: see whether the service is a 'server dev' and uses the simulators at %s. The feed had: %s", c.Event, c.Wait, t.sandbox, cmp.Or(strings.Join(t.typesSeen(), ", "), "nothing"))
 		}
 		return untilCanceled(err)
 	}

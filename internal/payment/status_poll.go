@@ -40,7 +40,7 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	return o, err
 }
 
-// AskAbout makes an order due for a poll, whatever its status, as a callback does that cannot be believed by itself: an operator heard that
+// AskAbout makes an order due for a poll, in any status, as a callback does that only a poll can prove: an operator heard that
 // money moved, and no callback said so. With the number of an attempt that has ended, an order of its own is made of that attempt and polled.
 // Errors: CodeNotFound, CodeInvalidState.
 func (s *Service) AskAbout(ctx context.Context, key Key, number int, reason, operator string) (*Order, error) {

@@ -98,7 +98,7 @@ func one[T object](t *testing.T, m manifests, name string) T {
 	return none
 }
 
-// workload is whatever makes pods.
+// workload is an object that makes pods.
 type workload struct {
 	name string
 	pod  corev1.PodTemplateSpec

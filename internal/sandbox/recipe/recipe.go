@@ -49,11 +49,11 @@ type Recipe struct {
 // All is the table.
 var All = []Recipe{
 	{
-		Name: "timeout-paid", Amount: 777701, Does: "the answer to the first call is lost; the order is paid by itself within 2 s",
+		Name: "timeout-paid", Amount: 777701, Does: "the answer to the first call is lost; the simulator pays the order within 2 s",
 		Create: []fault.Fault{{Kind: fault.DropAfter}}, Outcome: Paid,
 	},
 	{
-		Name: "timeout-declined", Amount: 777702, Does: "the answer to the first call is lost; the order is declined by itself within 2 s",
+		Name: "timeout-declined", Amount: 777702, Does: "the answer to the first call is lost; the simulator declines the order within 2 s",
 		Create: []fault.Fault{{Kind: fault.DropAfter}}, Outcome: Declined,
 	},
 	{
@@ -65,7 +65,7 @@ var All = []Recipe{
 		Create: []fault.Fault{{Kind: fault.DropBefore}},
 	},
 	{
-		Name: "no-such-order", Amount: 777705, Does: "the answer is lost, and for 3 s the provider denies the order; it is paid by itself",
+		Name: "no-such-order", Amount: 777705, Does: "the answer is lost, and for 3 s the provider denies the order; then the simulator pays it",
 		Create: []fault.Fault{{Kind: fault.DropAfter}}, Always: []fault.Fault{{Kind: fault.CheckNotFound, ForMS: hidden}}, Outcome: Paid,
 	},
 	{
