@@ -18,6 +18,7 @@ import (
 type cli struct {
 	For    time.Duration `default:"10s" help:"How long each attack lasts."`
 	Dir    string        `placeholder:"FOLDER" help:"Where data and logs go and stay; a temporary folder without it."`
+	Kind   []attack.Kind `placeholder:"KIND" help:"Which attacks; all without it: half-sent bodies, idle connections, wrong keys."`
 	Attack string        `hidden:""`
 	Target string        `hidden:""`
 }
@@ -54,7 +55,7 @@ func (c cli) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	results, err := attack.Run(ctx, attack.Options{For: c.For, Self: self, Beside: true, Dir: dir, Log: os.Stderr})
+	results, err := attack.Run(ctx, attack.Options{For: c.For, Kinds: c.Kind, Self: self, Beside: true, Dir: dir, Log: os.Stderr})
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,7 @@ type connection struct {
 	since       time.Time
 	all, ofAddr *list.Element
 	idle        *time.Timer
+	gone        chan struct{} // of the request that is held
 }
 
 // New returns a limiter without connections.
@@ -207,6 +208,9 @@ func (l *Limiter) leave(c *connection) {
 func (l *Limiter) remove(c *connection) {
 	l.leave(c)
 	delete(l.conns, c.conn)
+	if c.gone != nil {
+		close(c.gone)
+	}
 	if all, _ := c.address.count(); all == 0 {
 		delete(l.byAddress, c.network)
 	}
@@ -270,6 +274,37 @@ func Accepted(ctx context.Context) {
 	if l.conns[c.conn] == c && c.class == activeUnknown {
 		l.leave(c)
 		l.enter(c, activeKnown)
+	}
+}
+
+// Hold waits before a request of ctx is refused. Its connection is closed meanwhile, as one that waits for its next request
+// is, if there are too many.
+func Hold(ctx context.Context, d time.Duration) {
+	gone := make(chan struct{})
+	if c, ok := ctx.Value(contextKey{}).(*connection); ok {
+		c.hold(gone)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-gone:
+	case <-t.C:
+	}
+}
+
+// hold makes a connection one that waits. It closes gone with the connection.
+func (c *connection) hold(gone chan struct{}) {
+	l := c.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.conns[c.conn] != c:
+		close(gone)
+	case c.class == activeUnknown:
+		c.gone = gone
+		l.leave(c)
+		l.enter(c, waitingUnknown)
 	}
 }
 

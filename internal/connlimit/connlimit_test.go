@@ -138,6 +138,41 @@ func TestWhoGoesFirst(t *testing.T) {
 	})
 }
 
+// TestAHeldRequestGivesItsPlace holds back what will be refused, and needs its place.
+func TestAHeldRequestGivesItsPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{All: 3})
+		held := func(c *line) (took func() time.Duration) {
+			began, ended := time.Now(), time.Time{}
+			go func() { Hold(c.ctx, time.Second); ended = time.Now() }()
+			synctest.Wait()
+			return func() time.Duration { synctest.Wait(); return ended.Sub(began) }
+		}
+		asking, guesser, shop := open(l, "192.0.2.1").ask(false), open(l, "192.0.2.2").ask(false), open(l, "192.0.2.3").ask(true)
+		guess, own := held(guesser), held(shop)
+		<-time.After(100 * time.Millisecond)
+		open(l, "192.0.2.4").ask(false)
+		require.Equal(t, []bool{false, true, false}, closed(asking, guesser, shop))
+		require.Equal(t, 100*time.Millisecond, guess(), "nothing is left of it")
+		guesser.hangUp()
+		<-time.After(time.Second)
+		require.Equal(t, time.Second, own(), "who has shown a key keeps the connection")
+
+		began := time.Now()
+		Hold(guesser.ctx, time.Second)
+		require.Zero(t, time.Since(began), "it is closed")
+		last := held(asking)
+		<-time.After(time.Second)
+		require.Equal(t, time.Second, last())
+		asking.hangUp()
+		require.Equal(t, 2, l.Open())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		Hold(ctx, time.Hour) // the caller went away
+	})
+}
+
 func TestWhoWaitsWithoutAKeyIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/connlimit"
 	"payrelay/internal/limit"
 	"payrelay/internal/shop"
 )
@@ -141,6 +143,7 @@ func (s *server) brake(w http.ResponseWriter, r *http.Request, reason, keyID str
 	if wait == 0 {
 		return false
 	}
+	connlimit.Hold(r.Context(), holdLeast+rand.N(holdSpread)) //nolint:gosec // no secret
 	w.Header().Set("Connection", "close")
 	s.problem(w, r, problem{
 		Status: http.StatusTooManyRequests, Code: codeRateLimited, RetryAfter: seconds(wait),
@@ -151,3 +154,7 @@ func (s *server) brake(w http.ResponseWriter, r *http.Request, reason, keyID str
 
 // seconds rounds a time to wait up to whole seconds.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// The answer to an address that has to wait is held back between holdLeast and holdLeast + holdSpread. Each connection of a
+// flood so brings one request in that time, and they do not come back together.
+const holdLeast, holdSpread = 500 * time.Millisecond, time.Second

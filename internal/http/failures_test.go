@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +25,15 @@ func (b *fixture) from(address, method, path, key string) *httptest.ResponseReco
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	return w
+}
+
+// flood sends n requests at once, as somebody who guesses would, and waits for their answers.
+func flood(n int, send func(i int)) {
+	var guesses sync.WaitGroup
+	for i := range n {
+		guesses.Go(func() { send(i) })
+	}
+	guesses.Wait()
 }
 
 // TestAGuesserIsSlowedDown holds that only whoever guesses pays: a good key passes from the same address.
@@ -46,15 +57,21 @@ func TestAGuesserIsSlowedDown(t *testing.T) {
 				for range 10 {
 					require.Contains(t, []int{http.StatusUnauthorized, http.StatusNotFound}, guess(b, "192.0.2.9:1").Code)
 				}
-				for range 3 {
-					w := guess(b, "192.0.2.9:2")
-					require.Equal(t, http.StatusTooManyRequests, w.Code)
-					require.Equal(t, "rate_limited", readProblem(t, w).Code)
-					require.Equal(t, []string{"6", "close"}, []string{w.Header().Get("Retry-After"), w.Header().Get("Connection")})
-				}
+				began := time.Now()
+				w := guess(b, "192.0.2.9:2")
+				held := time.Since(began)
+				require.Equal(t, http.StatusTooManyRequests, w.Code)
+				require.Equal(t, "rate_limited", readProblem(t, w).Code)
+				require.Equal(t, []string{"6", "close"}, []string{w.Header().Get("Retry-After"), w.Header().Get("Connection")})
+				require.True(t, held >= holdLeast && held < holdLeast+holdSpread, "held back for %s", held)
+				began = time.Now()
+				require.Equal(t, http.StatusTooManyRequests, guess(b, "192.0.2.9:2").Code)
+				require.NotEqual(t, held, time.Since(began), "a flood does not come back together")
+				began = time.Now()
 				require.Equal(t, http.StatusOK, b.from("192.0.2.9:3", http.MethodGet, "/v1/orders", goodKey).Code, "the shop behind the same address")
 				require.Equal(t, http.StatusOK, b.from("192.0.2.9:3", http.MethodPost, "/callbacks/p/t", "").Code)
 				require.NotEqual(t, http.StatusTooManyRequests, guess(b, "192.0.2.8:1").Code, "another address")
+				require.Zero(t, time.Since(began), "nobody else waits")
 				<-time.After(6 * time.Second)
 				require.NotEqual(t, http.StatusTooManyRequests, guess(b, "192.0.2.9:1").Code)
 				require.Equal(t, http.StatusTooManyRequests, guess(b, "192.0.2.9:1").Code)
@@ -69,21 +86,17 @@ func TestAnAddressIsARangeOfIPv6(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		wrong := 0
-		for i := range 300 {
-			if b.from("[2001:db8:0:1::"+strconv.Itoa(i)+"]:1", http.MethodGet, "/v1/orders", "guess").Code == http.StatusUnauthorized {
-				wrong++
+		var wrong atomic.Int64
+		guess := func(address string) {
+			if b.from(address, http.MethodGet, "/v1/orders", "guess").Code == http.StatusUnauthorized {
+				wrong.Add(1)
 			}
 		}
-		require.Equal(t, 10, wrong, "a /64 is one address")
+		flood(300, func(i int) { guess("[2001:db8:0:1::" + strconv.Itoa(i) + "]:1") })
+		require.EqualValues(t, 10, wrong.Swap(0), "a /64 is one address")
 		b = setup(t)
-		wrong = 0
-		for i := range 300 {
-			if b.from("[2001:db8:0:"+strconv.Itoa(i)+"::1]:1", http.MethodGet, "/v1/orders", "guess").Code == http.StatusUnauthorized {
-				wrong++
-			}
-		}
-		require.Equal(t, 100, wrong, "a /48 is ten")
+		flood(300, func(i int) { guess("[2001:db8:0:" + strconv.Itoa(i) + "::1]:1") })
+		require.EqualValues(t, 100, wrong.Load(), "a /48 is ten")
 		<-time.After(reportEvery)
 	})
 }
@@ -93,11 +106,9 @@ func TestFailuresOfAnAddressAreOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		for range 500 {
-			b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", marked)
-			b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", "")
-			b.from("192.0.2.9:1", http.MethodPost, "/callbacks/p/"+marked, "")
-		}
+		flood(500, func(int) { b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", marked) })
+		flood(500, func(int) { b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", "") })
+		flood(500, func(int) { b.from("192.0.2.9:1", http.MethodPost, "/callbacks/p/"+marked, "") })
 		b.from("192.0.2.8:1", http.MethodGet, "/v1/orders", revokedKey)
 		<-time.After(reportEvery + time.Second)
 		synctest.Wait()

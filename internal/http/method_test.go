@@ -38,8 +38,12 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 		require.NoError(t, err)
 		return res, len(body)
 	}
-	for _, path := range paths {
-		for _, key := range []string{goodKey, readKey, ""} {
+	for i, path := range paths {
+		keys := []string{goodKey, readKey}
+		if 2*(i+1) <= failureRate.Quota { // a stranger may ask so often
+			keys = append(keys, "")
+		}
+		for _, key := range keys {
 			get, _ := ask(http.MethodGet, path, key)
 			head, size := ask(http.MethodHead, path, key)
 			require.Equal(t, get.StatusCode, head.StatusCode, "%s with key %q", path, key)
