@@ -5,7 +5,7 @@
 //
 // Nothing here may be reachable from production: the simulators have known
 // credentials and an open control API. Shared parts live in the subpackages
-// callback, control, fault, page, record, schedule and testcard; each provider has
+// callback, control, fault, locale, page, record, schedule and testcard; each provider has
 // a package of its own, written from the provider's page in docs/providers and not from our adapter;
 // simulatortest holds what their tests share.
 package sandbox

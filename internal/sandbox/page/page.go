@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+
+	"payrelay/internal/sandbox/locale"
 )
 
 //go:embed page.css
@@ -31,7 +33,8 @@ type Page struct {
 	// Name is the file name of the template without its ending.
 	Name string
 	// Title is the text of the browser's tab, with the amount after it if there is one.
-	Title, Amount string
+	Title  string
+	Amount *locale.Sum
 	// Locale is the customer's language as the merchant named it, empty if nobody did.
 	Locale string
 	// Wide gives tables the whole width; else the page is a narrow card.
@@ -61,7 +64,7 @@ const layout = `<!doctype html>
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
 {{if .Refresh}}<meta http-equiv="refresh" content="{{.Refresh}}">{{end}}
-<title>{{t .Title}}{{if .Amount}} {{.Amount}}{{end}}</title>
+<title>{{t .Title}}{{if .Amount}} {{sum .Amount}}{{end}}</title>
 <link rel="icon" href="data:,">
 <style nonce="{{.Nonce}}">{{.CSS}}</style>
 </head>
@@ -74,7 +77,7 @@ const layout = `<!doctype html>
 
 // Parse reads every *.html of dir in files; each defines "content". log gets the pages that fail.
 func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) (*Pages, error) {
-	base, err := template.New("layout").Option("missingkey=zero").Funcs(template.FuncMap{"t": english}).Funcs(funcs).Parse(layout)
+	base, err := template.New("layout").Option("missingkey=zero").Funcs(template.FuncMap{"t": locale.English.Text, "sum": locale.English.Sum}).Funcs(funcs).Parse(layout)
 	if err != nil {
 		return nil, fmt.Errorf("parse page layout: %w", err)
 	}
@@ -99,7 +102,7 @@ func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) 
 		if t, err = t.Clone(); err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}
-		p.ukrainian[short] = t.Funcs(template.FuncMap{"t": translated})
+		p.ukrainian[short] = t.Funcs(template.FuncMap{"t": locale.Ukrainian.Text, "sum": locale.Ukrainian.Sum})
 	}
 	return p, nil
 }
@@ -114,11 +117,11 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, pg Page) {
 // Render writes a page with its security headers, in the language of whoever asks. A template that fails is
 // answered with status 500 and reported as the error.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, pg Page) error {
-	v := view{Page: pg, CSS: template.CSS(css), Nonce: nonce(), Lang: "en"} //nolint:gosec // our own style sheet
+	v := view{Page: pg, CSS: template.CSS(css), Nonce: nonce(), Lang: locale.English.Lang()} //nolint:gosec // our own style sheet
 	var buf bytes.Buffer
 	t, ok := p.all[pg.Name]
-	if forCustomers := p.ukrainian[pg.Name]; forCustomers != nil && speaksUkrainian(w, r, pg.Locale) {
-		t, v.Lang = forCustomers, "uk"
+	if forCustomers := p.ukrainian[pg.Name]; forCustomers != nil && locale.Of(w, r, pg.Locale) == locale.Ukrainian {
+		t, v.Lang = forCustomers, locale.Ukrainian.Lang()
 	}
 	if !ok {
 		http.Error(w, "no such page", http.StatusInternalServerError)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"payrelay/internal/sandbox/locale"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/recipe"
 )
@@ -27,7 +28,7 @@ type formView struct {
 	page.Form
 	Order    Order
 	Shop     string
-	Amount   string // empty for tokenization
+	Amount   *locale.Sum // nil for tokenization
 	Prefix   string
 	TermForm bool
 	Results  map[string]string
@@ -61,7 +62,7 @@ func (t *Simulator) view(o *Order, prefix string) *formView {
 	}
 	v := &formView{Order: o.clone(), Shop: shop, Form: page.NewForm(), Prefix: prefix}
 	if o.Operation != OpTokenize {
-		v.Amount = money(o.Amount, o.Currency)
+		v.Amount = &locale.Sum{Minor: o.Amount, Currency: o.Currency}
 	}
 	return v
 }
@@ -137,7 +138,7 @@ func (t *Simulator) renderForm(w http.ResponseWriter, r *http.Request, o *Order,
 }
 
 func (t *Simulator) renderResult(w http.ResponseWriter, r *http.Request, o *Order, base string) {
-	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Amount: statusWord(*o), Data: t.view(o, base)})
+	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Data: t.view(o, base)})
 }
 
 func (t *Simulator) showResult(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import (
 	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/locale"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/schedule"
@@ -238,11 +239,7 @@ func newUUID() string {
 }
 
 func money(minor int64, currency string) string {
-	sign := ""
-	if minor < 0 {
-		sign, minor = "-", -minor
-	}
-	return fmt.Sprintf("%s%d.%02d %s", sign, minor/100, minor%100, currency)
+	return locale.English.Sum(locale.Sum{Minor: minor, Currency: currency})
 }
 
 func statusWord(o Order) string {

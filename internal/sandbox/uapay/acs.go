@@ -54,7 +54,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := t.view(o, base)
-	v.Payment, v.Amount, v.Action, v.MD = p, money(p.Amount+p.Commission), action, p.md
+	v.Payment, v.Amount, v.Action, v.MD = p, hryvnia(p.Amount+p.Commission), action, p.md
 	t.pages.Show(w, r, page.Page{
 		Name: "acs", Title: "Confirm your payment", Locale: p.Locale, Data: v,
 		FormTargets: []string{o.RedirectURL, p.ReturnURL, t.cfg.BaseURL(), action, returnOf(action)},

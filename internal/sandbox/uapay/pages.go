@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"payrelay/internal/sandbox/locale"
 	"payrelay/internal/sandbox/page"
 )
 
@@ -36,7 +37,7 @@ type view struct {
 	Order   Order
 	Payment *Payment
 	State   string
-	Amount  string // empty for an open amount
+	Amount  *locale.Sum // nil for an open amount
 	Cards   []testCard
 	// Action is where the 3-D Secure page sends the bank's answer; MD goes with it.
 	Action, MD string
@@ -57,7 +58,7 @@ func (t *Simulator) view(o *Order, base string) *view {
 		amount += t.commission(amount)
 	}
 	if amount > 0 {
-		v.Amount = money(amount)
+		v.Amount = hryvnia(amount)
 	}
 	return v
 }
@@ -88,9 +89,9 @@ func (t *Simulator) openPayment(w http.ResponseWriter, r *http.Request) {
 	case t.payable(o) == "":
 		v := t.view(o, base)
 		if p != nil { // reusable: the next payment begins afresh
-			v.Payment, v.Amount = nil, ""
+			v.Payment, v.Amount = nil, nil
 			if o.Amount > 0 {
-				v.Amount = money(o.Amount + t.commission(o.Amount))
+				v.Amount = hryvnia(o.Amount + t.commission(o.Amount))
 			}
 		}
 		t.fill(v, r)
@@ -103,7 +104,7 @@ func (t *Simulator) openPayment(w http.ResponseWriter, r *http.Request) {
 // fill puts a test card into the form when its button asked for it.
 func (t *Simulator) fill(v *view, r *http.Request) {
 	v.Focus = "number"
-	if !v.Frame && v.Amount == "" {
+	if !v.Frame && v.Amount == nil {
 		v.Focus = "amount"
 	}
 	for _, c := range v.Cards {
@@ -148,7 +149,7 @@ func (t *Simulator) renderResult(w http.ResponseWriter, r *http.Request, o *Orde
 	if p := o.Payment(); p != nil && p.Stage == StageOpen {
 		refresh = 1
 	}
-	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Amount: o.Word(), Refresh: refresh, Data: t.view(o, base)})
+	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Refresh: refresh, Data: t.view(o, base)})
 }
 
 func (t *Simulator) openResult(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/locale"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/schedule"
@@ -218,6 +219,6 @@ func isoOrNil(at *time.Time) any {
 	return iso(*at)
 }
 
-func money(kopecks int64) string {
-	return fmt.Sprintf("%d.%02d UAH", kopecks/100, kopecks%100)
-}
+func hryvnia(kopecks int64) *locale.Sum { return &locale.Sum{Minor: kopecks, Currency: "UAH"} }
+
+func money(kopecks int64) string { return locale.English.Sum(*hryvnia(kopecks)) }

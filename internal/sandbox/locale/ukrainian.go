@@ -1,6 +1,6 @@
-package page
+package locale
 
-// ukrainian is what customers read at a provider's pages, by the English text.
+// ukrainian is what customers read, by the English text.
 var ukrainian = map[string]string{
 	"Sandbox":                   "Пісочниця",
 	"no real money moves here":  "справжні гроші тут не рухаються",
@@ -76,7 +76,8 @@ var ukrainian = map[string]string{
 	"Repeats every":                    "Повторюється через кожні",
 	"days":                             "дн.",
 	"Amount, UAH":                      "Сума, UAH",
-	"Enter an amount, such as 120.50.": "Введіть суму, наприклад 120.50.",
+	"Enter an amount, such as 120.50.": "Введіть суму, наприклад 120,50.",
+	"120.50":                           "120,50",
 	"Enter the code":                   "Введіть код",
 	"Your bank has made a code known to you. Type its six digits to confirm.": "Ваш банк повідомив вам код. Введіть шість цифр, щоб підтвердити.",
 	"Code":           "Код",
