@@ -24,6 +24,9 @@ var ErrNothingSent = errors.New("nothing was sent to the database")
 // ErrRecorded is returned by Store.UpdateOrder for a Call that is written down already.
 var ErrRecorded = errors.New("the call is recorded already")
 
+// ErrReferenceTaken is returned by Store.UpdateOrder if an order was to take over an attempt, or late money, and another one has done so.
+var ErrReferenceTaken = errors.New("another order has the reference")
+
 // Store keeps orders. What a method writes is committed together or not at all, notifications and their jobs included.
 // Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
 type Store interface {

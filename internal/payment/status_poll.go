@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ func (s *Service) AskAbout(ctx context.Context, key Key, number int, reason, ope
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+	asked, err := s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		r := Observation{Source: SourceOperator, Status: StatusUnknown, ProviderData: gateway.ProviderData{"reason": reason, "operator": operator}, At: s.Now()}
 		switch {
 		case attempt != nil:
@@ -61,6 +62,12 @@ func (s *Service) AskAbout(ctx context.Context, key Key, number int, reason, ope
 		}
 		return nil
 	})
+	if errors.Is(err, ErrReferenceTaken) { // by a callback, since the attempt was looked for
+		if _, taken := s.endedAttemptToAsk(ctx, key, number); taken != nil {
+			err = taken
+		}
+	}
+	return asked, err
 }
 
 // endedAttemptToAsk returns an order's attempt of a number, which has ended and was not taken over yet; nil for number 0.

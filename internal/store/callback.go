@@ -116,7 +116,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		return "", false, err
 	}
 	if shop == nil {
-		return s.applyToEnded(ctx, cb, named, fn)
+		return s.applyToEnded(ctx, cb, named, pick, fn)
 	}
 	id := text(cb.ProviderOrderID)
 	var parents []*db.Order
@@ -144,13 +144,14 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		},
 	})
 	if errors.Is(err, errMoved) {
-		return s.applyToEnded(ctx, cb, named, fn)
+		return s.applyToEnded(ctx, cb, named, pick, fn)
 	}
 	return verdict, seen, err
 }
 
-// applyToEnded has a callback judged that is about an attempt which has ended, or else keeps it as one that no order is known for.
-func (s *Store) applyToEnded(ctx context.Context, cb payment.Callback, named *uuid.UUID, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+// applyToEnded has a callback judged that is about an attempt which has ended, or else keeps it as one that no order is known for. If
+// another callback or an operator has the attempt taken over meanwhile, the callback is about the order that did.
+func (s *Store) applyToEnded(ctx context.Context, cb payment.Callback, named *uuid.UUID, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	attempt, err := s.endedAttemptCalled(ctx, &cb, named)
 	if err != nil {
 		return "", false, err
@@ -160,7 +161,7 @@ func (s *Store) applyToEnded(ctx context.Context, cb payment.Callback, named *uu
 		return payment.NoOrder, seen, err
 	}
 	var row *db.Order
-	return s.judgeAlone(ctx, &cb, attempt.ShopID, fn, callbackLock{
+	verdict, seen, err := s.judgeAlone(ctx, &cb, attempt.ShopID, fn, callbackLock{
 		ask: func(lock *queue) {
 			row = nil
 			ask(lock, &row, db.OrderForUpdate, attempt.ShopID, attempt.OrderID)
@@ -177,6 +178,12 @@ func (s *Store) applyToEnded(ctx context.Context, cb payment.Callback, named *uu
 			return o, err
 		},
 	})
+	if errors.Is(err, payment.ErrReferenceTaken) {
+		if shop, failed := s.shopWith(ctx, &cb, named); failed == nil && shop != nil {
+			return s.applyAlone(ctx, cb, named, pick, fn)
+		}
+	}
+	return verdict, seen, err
 }
 
 // judgeAlone has an order judged by a callback in a transaction of its own, unless the callback was kept before.

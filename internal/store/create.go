@@ -13,9 +13,6 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// errTaken ends a transaction whose reference turned out to be taken.
-var errTaken = errors.New("the reference is taken")
-
 // CreateOrder implements payment.Store. It is one statement and one round trip, which it may share with others, unless the order is
 // counted with limits or makes a mandate.
 func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
@@ -34,7 +31,7 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 			err = s.commitAlone(ctx, &w)
 		}
 		if err == nil && !w.done {
-			return errTaken
+			return payment.ErrReferenceTaken
 		}
 		return err
 	})
@@ -105,7 +102,7 @@ func (s *Store) create(ctx context.Context, o *payment.Order, insert func(db.Ins
 		return nil, false, fmt.Errorf("create order: %w", err)
 	}
 	switch err := insert(p); {
-	case errors.Is(err, errTaken):
+	case errors.Is(err, payment.ErrReferenceTaken):
 		existing, err := s.OrderByReference(ctx, o.ShopID, o.Kind, o.Reference)
 		return existing, false, err
 	case err != nil:
@@ -131,16 +128,16 @@ func (s *Store) beginsNothing(err error, account string) error {
 	return err
 }
 
-// insert writes an order, or returns errTaken.
+// insert writes an order, or returns payment.ErrReferenceTaken.
 func insert(ctx context.Context, q *db.Queries, p db.InsertOrderParams) error {
 	n, err := q.InsertOrder(ctx, p)
 	if err == nil && n == 0 {
-		return errTaken
+		return payment.ErrReferenceTaken
 	}
 	return err
 }
 
-// lockRefunds locks a refund's payment, and returns it and its other refunds, or errTaken if the reference is.
+// lockRefunds locks a refund's payment, and returns it and its other refunds, or payment.ErrReferenceTaken if the reference is.
 func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (others payment.OtherRefunds, parent *db.Order, err error) {
 	type found struct {
 		ID uuid.UUID `db:"id"`
@@ -157,7 +154,7 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	case err != nil:
 		return others, nil, err
 	case taken != nil:
-		return others, nil, errTaken
+		return others, nil, payment.ErrReferenceTaken
 	case parent == nil:
 		return others, nil, payment.ErrNotFound
 	}

@@ -112,6 +112,7 @@ func (c *changes) addBorn(ctx context.Context, o *payment.Order, complete func()
 	}
 	o.Saved()
 	complete()
+	c.late.missed = payment.ErrReferenceTaken
 	if _, err := db.New(&c.late).InsertOrder(ctx, born); err != nil {
 		return err
 	}

@@ -152,3 +152,53 @@ func TestADeclineOfAnEndedAttemptIsARepeat(t *testing.T) {
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orderless_callbacks"))
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders"))
 }
+
+// A callback takes an ended attempt over while an operator's command about it waits for the order: the command says which order has it.
+func TestAnOperatorAsksWhileACallbackTakesOver(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	o := b.movedAndContradicted(t)
+	ended, err := b.EndedAttempts(t.Context(), o.Key())
+	require.NoError(t, err)
+	minor := int64(300)
+	paid := gateway.Result{Kind: gateway.KindPayment, Status: gateway.StatusSucceeded, Settled: &minor, Amount: &minor, Currency: "EUR"}
+	s := b.service(&gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: ended[0].ProviderOrderID, Fingerprint: raw.Body, Result: paid}, nil
+	}})
+	accounts, err := b.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	at := accounts[slices.IndexFunc(accounts, func(a payment.Account) bool { return a.ID == ended[0].AccountID })]
+	held, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "SELECT FROM orders WHERE id = $1 FOR UPDATE", o.ID)
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	for i, act := range []func() error{ // each waits for the lock behind the one before
+		func() error {
+			_, err := s.HandleCallback(context.Background(), "fake", at.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("first"), ReceivedAt: b.clock.Now()})
+			return err
+		},
+		func() error {
+			_, err := s.HandleCallback(context.Background(), "fake", at.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("second"), ReceivedAt: b.clock.Now()})
+			return err
+		},
+		func() error {
+			_, err := s.AskAbout(context.Background(), o.Key(), 1, "the customer says so", "ann")
+			late, _ := b.OrderByReference(context.Background(), b.shop.ID, gateway.KindPayment, "moved-1~late1")
+			if assert.NotNil(t, late) {
+				assert.ErrorContains(t, err, fmt.Sprintf("Order %s shows what became of attempt 1. Ask about that one.", late.ID))
+			}
+			assert.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+			return nil
+		},
+	} {
+		all.Go(func() { assert.NoError(t, act()) })
+		require.Eventually(t, func() bool {
+			return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == i+1
+		}, time.Minute, 5*time.Millisecond)
+	}
+	require.NoError(t, held.Commit(t.Context()))
+	all.Wait()
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM callbacks"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders WHERE reference = 'moved-1~late1'"))
+}

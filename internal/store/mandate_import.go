@@ -99,7 +99,7 @@ func (s *Store) ImportMandate(ctx context.Context, p payment.Parent, begin func(
 		q := db.New(tx)
 		o, complete = begin()
 		if _, err := q.ReferenceTaken(ctx, db.ReferenceTakenParams{ShopID: o.ShopID, Kind: string(o.Kind), Reference: o.Reference}); err == nil {
-			return errTaken
+			return payment.ErrReferenceTaken
 		} else if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s *Store) ImportMandate(ctx context.Context, p payment.Parent, begin func(
 		return s.auditImport(ctx, q, o)
 	})
 	switch {
-	case errors.Is(err, errTaken), violates(err, "imported_orders_key"), violates(err, "imported_orders_account_key"):
+	case errors.Is(err, payment.ErrReferenceTaken), violates(err, "imported_orders_key"), violates(err, "imported_orders_account_key"):
 		return &payment.Error{Code: payment.CodeReferenceConflict, Message: "Somebody took the reference, or imported the parent, a moment ago. Run the command again: it says which.", Err: err}
 	case err != nil:
 		return s.beginsNothing(err, o.AccountName)

@@ -97,6 +97,19 @@ func TestAParentIsImportedOnceByAnAccountToo(t *testing.T) {
 	require.Empty(t, known, "another merchant has payments of its own under the same ids")
 }
 
+// A shop may take the reference of a parent between the look at it and the import.
+func TestAReferenceIsTakenDuringAnImport(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	err := b.ImportMandate(t.Context(), payment.Parent{Merchant: "m", Account: b.account.ID, ID: "parent-1"}, func() (*payment.Order, func()) {
+		d := b.draft(t, "a", 1000)
+		d.Recurring, d.Flow, d.ProviderOrderID, d.Terms = true, "", "parent-1", &payment.MandateTerms{MaxAmount: 1000}
+		return d, func() { b.create(t, "a", 1000) } // after the look, before the rows
+	})
+	require.Equal(t, payment.CodeReferenceConflict, payment.CodeOf(err), "%v", err)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM imported_orders"))
+}
+
 // An id of payrelay's own form is known by what it says, also if its order was lost.
 func TestAnOwnPaymentIsNoParent(t *testing.T) {
 	t.Parallel()

@@ -111,7 +111,7 @@ func (s *Store) CreateCharge(ctx context.Context, o *payment.Order, check func(*
 			case err != nil:
 				return err
 			case taken:
-				return errTaken
+				return payment.ErrReferenceTaken
 			}
 			if refused = check(m); refused != nil {
 				return refused

@@ -92,12 +92,19 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn
 
 // queue lets the generated methods put their statements into a batch, which goes out in one round trip. Each statement
 // must change exactly one row. What the methods return means nothing: the outcome is known after send.
-type queue struct{ batch pgx.Batch }
+type queue struct {
+	batch  pgx.Batch
+	missed error // why a statement may find no row to change, if that is to be told
+}
 
 // Exec implements db.DBTX.
 func (q *queue) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	q.batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
-		if n := tag.RowsAffected(); n != 1 {
+		n := tag.RowsAffected()
+		if n == 0 && q.missed != nil {
+			return q.missed
+		}
+		if n != 1 {
 			return fmt.Errorf("a statement that must change one row changed %d: %s", n, firstWords(sql))
 		}
 		return nil
