@@ -185,8 +185,8 @@ brands: test/contract/node_modules/.package-lock.json ## compare the table of ca
 	go test -count=1 -tags npm -run '^TestDifferencesFromCreditCardType$$' ./internal/card
 
 .PHONY: accessibility
-accessibility: test/contract/node_modules/.package-lock.json ## read every page of /docs with axe, in light and dark colours; needs npm and Chromium
-	go test -count=1 -tags npm -run '^TestEveryPageOfTheDocumentationIsAccessible$$' ./test/e2e
+accessibility: test/contract/node_modules/.package-lock.json ## read every page of /docs and of the demo shop with axe, in light and dark colours; needs npm and Chromium
+	go test -count=1 -tags npm -run '^TestEveryPageIsAccessible$$' ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)

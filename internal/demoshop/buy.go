@@ -41,16 +41,16 @@ func (s *Shop) buy(w http.ResponseWriter, r *http.Request) {
 	amount := r.PostFormValue("amount")
 	minor, err := parseAmount(amount)
 	if err != nil {
-		s.renderHome(w, http.StatusUnprocessableEntity, amount, "Please enter an amount such as 10.00.")
+		s.renderHome(w, r, http.StatusUnprocessableEntity, page{Amount: amount, Problem: "Please enter an amount such as 10.00."})
 		return
 	}
 	status, o, err := s.createPayment(r.Context(), minor)
 	switch {
 	case err != nil:
 		s.cfg.Log.Warn().Msg("demo shop: payrelay could not be asked")
-		s.renderHome(w, http.StatusBadGateway, amount, "payrelay gave no answer. If the payment was started all the same, it will appear below.")
+		s.renderHome(w, r, http.StatusBadGateway, page{Amount: amount, Problem: "payrelay gave no answer. If the payment was started all the same, it will appear below."})
 	case status >= 400:
-		s.renderHome(w, http.StatusBadGateway, amount, "payrelay refused the payment: "+o.problem(status))
+		s.renderHome(w, r, http.StatusBadGateway, page{Amount: amount, Problem: "payrelay refused the payment:", Detail: o.problem(status)})
 	case o.NextAction != nil && o.NextAction.Type == "redirect" && isWeb(o.NextAction.URL):
 		http.Redirect(w, r, o.NextAction.URL, http.StatusSeeOther)
 	default: // refused at once, or its outcome is not known yet: its page shows what comes

@@ -3,7 +3,6 @@ package demoshop
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -150,13 +149,4 @@ func parseAmount(text string) (minor int64, err error) {
 		return 0, errors.New("an amount is more than nothing")
 	}
 	return minor, nil
-}
-
-// formatAmount writes minor units of a currency with two decimals, such as "10.00 EUR".
-func formatAmount(minor int64, currency string) string {
-	sign := ""
-	if minor < 0 {
-		sign, minor = "-", -minor
-	}
-	return strings.TrimSpace(fmt.Sprintf("%s%d.%02d %s", sign, minor/100, minor%100, currency))
 }

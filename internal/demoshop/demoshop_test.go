@@ -307,3 +307,23 @@ func TestReturnPageBelievesNotificationsOnly(t *testing.T) {
 	require.NotContains(t, page, "http-equiv", "nothing more to wait for")
 	require.Contains(t, b.get(t, "/fragment?reference=demo-1"), "did not go through")
 }
+
+func TestPagesInUkrainian(t *testing.T) {
+	t.Parallel()
+	b := setup(t, notUsed)
+	order := uuid.NewString()
+	require.Equal(t, 204, b.send(t, b.secret, "a", time.Now(), payload(order, "succeeded", 3, "demo-1")))
+	for path, texts := range map[string][]string{
+		"/":                {`<html lang="uk">`, "<title>Демонстраційний магазин · payrelay</title>", `value="10,00"`, "Купити", "Сплачено", "10,50\u00a0EUR", "підпис перевірено"},
+		"/fragment":        {"Замовлення", "10,50\u00a0EUR"},
+		"/orders/" + order: {`<html lang="uk">`, "<title>Замовлення …", "Номер у магазині", "Повернутися до магазину"},
+		"/return?reference=demo-1&outcome=success": {"<title>Дякуємо · payrelay</title>", "Ваш платіж підтверджено."},
+	} {
+		resp := b.do(t, http.MethodGet, path, "", map[string]string{"Accept-Language": "uk-UA,uk;q=0.9,en;q=0.5"})
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		for _, text := range texts {
+			require.Contains(t, string(body), text, path)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+
+	"payrelay/internal/sandbox/locale"
 )
 
 // keep is how many notifications the page shows.
@@ -25,6 +27,9 @@ type received struct {
 
 	raw []byte
 }
+
+// Sum is the order's amount.
+func (r received) Sum() locale.Sum { return locale.Sum{Minor: r.Minor, Currency: r.Currency} }
 
 // event is the part of a notification that the shop reads.
 type event struct {

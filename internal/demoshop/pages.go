@@ -2,6 +2,7 @@ package demoshop
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"html/template"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/sandbox/locale"
 )
 
 //go:embed assets
@@ -19,21 +22,28 @@ var assets embed.FS
 // shown is how many notifications the first page lists.
 const shown = 50
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"amount": formatAmount,
-	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
-	"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"short":  short,
-	"words":  words,
-	"tone":   tone,
-}).ParseFS(assets, "assets/*.html"))
+var pages = map[*locale.Locale]*template.Template{locale.English: parse(locale.English), locale.Ukrainian: parse(locale.Ukrainian)}
 
-// page is what the templates see. Refresh is how many seconds a browser without script waits to load it again; 0 never.
+func parse(l *locale.Locale) *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"t":     l.Text,
+		"sum":   l.Sum,
+		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"short": short,
+		"words": func(status string) string { return cmp.Or(statuses[status], status) },
+		"tone":  tone,
+	}).ParseFS(assets, "assets/*.html"))
+}
+
+// page is what the templates see, with texts in English: they translate. Refresh is how many seconds a browser without script waits to load it again; 0 never.
 type page struct {
+	Lang    string
 	Title   string
 	Refresh int
 	Source  string // where the script fetches the live part
 	Problem string
+	Detail  string // what payrelay says of the problem
 	Amount  string
 	Items   []received
 	Total   int
@@ -51,22 +61,23 @@ type entry struct {
 	JSON string
 }
 
-func (s *Shop) home(w http.ResponseWriter, _ *http.Request) {
-	s.renderHome(w, http.StatusOK, "10.00", "")
+func (s *Shop) home(w http.ResponseWriter, r *http.Request) {
+	s.renderHome(w, r, http.StatusOK, page{Amount: "10.00"})
 }
 
-func (s *Shop) renderHome(w http.ResponseWriter, status int, amount, problem string) {
-	p := s.listing()
-	p.Title, p.Source, p.Amount, p.Problem = "Demo shop", "/fragment", amount, problem
-	if problem == "" {
+func (s *Shop) renderHome(w http.ResponseWriter, r *http.Request, status int, p page) {
+	p.Source = "/fragment"
+	p.Title = "Demo shop"
+	if p.Problem == "" {
 		p.Refresh = 5
 	}
-	s.render(w, status, "home", p)
+	s.render(w, r, status, "home", s.listing(p))
 }
 
-func (s *Shop) listing() page {
+func (s *Shop) listing(p page) page {
 	items, turned := s.inbox.list(nil)
-	return page{Items: items[:min(len(items), shown)], Total: len(items), Turned: turned}
+	p.Items, p.Total, p.Turned = items[:min(len(items), shown)], len(items), turned
+	return p
 }
 
 // fragment is the live part of a page, as the script fetches it: the list, or an order's state.
@@ -74,21 +85,22 @@ func (s *Shop) fragment(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	switch {
 	case q.Get("order") != "":
-		s.render(w, http.StatusOK, "history", s.orderPage(q.Get("order")))
+		s.render(w, r, http.StatusOK, "history", s.orderPage(q.Get("order")))
 	case q.Get("reference") != "":
-		s.render(w, http.StatusOK, "verdict", s.returnPage(q.Get("reference"), ""))
+		s.render(w, r, http.StatusOK, "verdict", s.returnPage(q.Get("reference"), ""))
 	default:
-		s.render(w, http.StatusOK, "list", s.listing())
+		s.render(w, r, http.StatusOK, "list", s.listing(page{}))
 	}
 }
 
 func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	p := s.orderPage(chi.URLParam(r, "id"))
-	p.Title, p.Source = "Order "+short(p.OrderID), "/fragment?order="+template.URLQueryEscaper(p.OrderID)
+	p.Source = "/fragment?order=" + template.URLQueryEscaper(p.OrderID)
+	p.Title = "Order"
 	if !p.Known || !final(p.Latest.Status) {
 		p.Refresh = 5
 	}
-	s.render(w, http.StatusOK, "order", p)
+	s.render(w, r, http.StatusOK, "order", p)
 }
 
 func (s *Shop) orderPage(id string) page {
@@ -108,13 +120,14 @@ func (s *Shop) orderPage(id string) page {
 func (s *Shop) comeBack(w http.ResponseWriter, r *http.Request) {
 	reference := r.URL.Query().Get("reference")
 	p := s.returnPage(reference, r.URL.Query().Get("outcome"))
-	p.Title, p.Source = "Thank you", "/fragment?reference="+template.URLQueryEscaper(reference)
+	p.Source = "/fragment?reference=" + template.URLQueryEscaper(reference)
+	p.Title = "Thank you"
 	if reference == "" {
 		p.Source = ""
 	} else if !p.Known || !final(p.Latest.Status) {
 		p.Refresh = 3
 	}
-	s.render(w, http.StatusOK, "return", p)
+	s.render(w, r, http.StatusOK, "return", p)
 }
 
 func (s *Shop) returnPage(reference, outcome string) page {
@@ -136,9 +149,12 @@ func (s *Shop) asset(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, assets, "assets/"+name) //nolint:gosec // assets is embedded and holds nothing else
 }
 
-func (s *Shop) render(w http.ResponseWriter, status int, name string, p page) {
+// render writes a page, or a part of it, in the language of whoever asks.
+func (s *Shop) render(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
+	l := locale.Of(w, r, "")
+	p.Lang = l.Lang()
 	var out bytes.Buffer
-	if err := pages.ExecuteTemplate(&out, name, p); err != nil {
+	if err := pages[l].ExecuteTemplate(&out, name, p); err != nil {
 		s.cfg.Log.Error().Err(err).Str("page", name).Msg("demo shop: page cannot be made")
 		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
 		return
@@ -171,25 +187,14 @@ func tone(status string) string {
 	return "open"
 }
 
-// words says a status to a person.
-func words(status string) string {
-	switch status {
-	case "created":
-		return "Created"
-	case "unknown":
-		return "Unknown"
-	case "processing":
-		return "Processing"
-	case "requires_action":
-		return "Action needed"
-	case "authorized":
-		return "Authorized"
-	case "succeeded":
-		return "Succeeded"
-	case "failed":
-		return "Failed"
-	case "canceled":
-		return "Canceled"
-	}
-	return status
+// statuses are an order's statuses as a person reads them.
+var statuses = map[string]string{
+	"created":         "Created",
+	"unknown":         "Unknown",
+	"processing":      "Processing",
+	"requires_action": "Action needed",
+	"authorized":      "Authorized",
+	"succeeded":       "Succeeded",
+	"failed":          "Failed",
+	"canceled":        "Canceled",
 }

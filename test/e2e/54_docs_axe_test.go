@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every page of the documentation is accessible as far as axe can tell, in light and dark colours. One browser reads them all.
-func TestEveryPageOfTheDocumentationIsAccessible(t *testing.T) {
+// Every page of the documentation and of the demo shop is accessible as far as axe can tell, in light and dark colours. One browser reads
+// them all.
+func TestEveryPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	axe := read(t, "test", "contract", "node_modules", "axe-core", "axe.min.js")
@@ -21,8 +22,16 @@ func TestEveryPageOfTheDocumentationIsAccessible(t *testing.T) {
 	// Colours are all that differs in the dark.
 	rules := map[string]string{"light": "{}", "dark": "{runOnly: ['color-contrast']}"}
 	const violations = `axe.run(%s).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary)).join("\n"))`
-	for _, address := range append(d.docs(t), "/docs/nowhere") {
-		p.do(chromedp.Navigate(d.API + address))
+	addresses := []string{d.API + "/docs/nowhere"}
+	for _, page := range d.docs(t) {
+		addresses = append(addresses, d.API+page)
+	}
+	paid := d.paid("accessible-1", 1000, "")
+	for _, page := range []string{"?", "orders/" + paid.ID + "?", "return?reference=accessible-1&outcome=success&"} {
+		addresses = append(addresses, d.ShopPage+page+"locale=en", d.ShopPage+page+"locale=uk")
+	}
+	for _, address := range addresses {
+		p.do(chromedp.Navigate(address))
 		_, err := chromedp.Run(p.ctx, chromedp.Evaluate[any](axe+"; 0"))
 		require.NoError(t, err)
 		for _, scheme := range []string{"light", "dark"} {

@@ -64,14 +64,14 @@ func TestSums(t *testing.T) {
 
 var (
 	inTemplate = regexp.MustCompile(`\{\{t "([^"]*)"\}\}`)
-	inCode     = regexp.MustCompile(`(?:wrong\("\w+", |Errors\["\w+"\], v\.Focus = |Errors\["\w+"\] = |Title: |title = |Code\w+: +|_ERROR": +)"([^"]+)"`)
+	inCode     = regexp.MustCompile(`(?:wrong\("\w+", |Errors\["\w+"\], v\.Focus = |Errors\["\w+"\] = |[tT]itle = |\n\t"[a-z_]+": +|Title: |Problem: |Code\w+: +|_ERROR": +)"([^"]+)"`)
 )
 
 // TestEveryTextIsTranslated reads the templates, and the code that puts texts into them.
 func TestEveryTextIsTranslated(t *testing.T) {
 	t.Parallel()
 	missing, found := []string{}, 0
-	for _, pattern := range []string{"../smartcore/templates/*.html", "../uapay/templates/*.html", "../page/page.go", "../page/form.go", "../smartcore/pages.go", "../uapay/pages.go", "../uapay/acs.go", "../uapay/frame.go"} {
+	for _, pattern := range []string{"../smartcore/templates/*.html", "../uapay/templates/*.html", "../page/page.go", "../page/form.go", "../smartcore/pages.go", "../uapay/pages.go", "../uapay/acs.go", "../uapay/frame.go", "../../demoshop/assets/*.html", "../../demoshop/buy.go", "../../demoshop/pages.go"} {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, names, pattern)
@@ -87,5 +87,5 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		}
 	}
 	require.Empty(t, missing)
-	require.Greater(t, found, 100)
+	require.Greater(t, found, 150)
 }
