@@ -77,6 +77,18 @@ func TestALifeIsMeasuredAmongOrders(t *testing.T) {
 	require.Positive(t, figures.last("cost", "WAL, 4 clients, among 150"))
 }
 
+// TestTheRequestLogIsMeasured has a life of each kind.
+func TestTheRequestLogIsMeasured(t *testing.T) {
+	t.Parallel()
+	o := tiny(t, time.Second)
+	o.RequestLog = true
+	figures, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Positive(t, figures.last("cost", "WAL, 4 clients, with a request log ÷ without"))
+	require.Zero(t, figures.last("cost", "requests kept by now, no request log"), "it went first")
+	require.Positive(t, figures.last("cost", "requests kept by now, request log"))
+}
+
 func TestTheMedianIsTheMiddleOne(t *testing.T) {
 	t.Parallel()
 	var f Figures

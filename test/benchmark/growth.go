@@ -2,7 +2,6 @@ package benchmark
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// filled is a service whose database holds orders from the start.
-type filled struct {
-	orders  int
+// variant is one of the services that lives are measured with in turn.
+type variant struct {
+	name    string // behind the names of its figures
 	service *service
 	conn    *pgx.Conn
 }
@@ -93,7 +92,7 @@ func (b *measurement) buildFilled(ctx context.Context) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make a folder: %w", err)
 		}
-		f := &filled{orders: orders}
+		f := &variant{name: fmt.Sprintf(", among %d", orders)}
 		if f.service, err = newService(ctx, b.Server, dir, url, b.provider, b.shop); err != nil {
 			return err
 		}
@@ -108,31 +107,7 @@ func (b *measurement) buildFilled(ctx context.Context) error {
 		if err := fill(ctx, f.conn, orders); err != nil {
 			return err
 		}
-		b.filled = append(b.filled, f)
-	}
-	return nil
-}
-
-// growth measures what a life costs among so many orders, one database after the other. Only one service runs at a time.
-func (b *measurement) growth(ctx context.Context) error {
-	for _, f := range b.filled {
-		b.service, b.counted, b.among = f.service, f.conn, fmt.Sprintf(", among %d", f.orders)
-		if err := f.service.start(ctx); err != nil {
-			return err
-		}
-		var failed error
-		for _, clients := range b.Clients {
-			result, perSecond, err := b.runLives(ctx, clients)
-			if failed = errors.Join(failed, err); err != nil {
-				break
-			}
-			b.figures.add("R1", b.named("lives", clients), "/s", perSecond)
-			b.figures.add("R1", b.named("create, p99", clients), "ms", milliseconds(quantile(result.Took, 0.99)))
-		}
-		f.service.stop()
-		if failed != nil {
-			return failed
-		}
+		b.variants = append(b.variants, f)
 	}
 	return nil
 }

@@ -25,7 +25,9 @@ type Options struct {
 	Dir     string        // for data and logs; empty: a temporary folder that is removed
 	Profile string        // a folder for profiles of the server, and the statements of Postgres; empty: none
 	Orders  []int         // if any: nothing is measured but what a life costs among so many orders, for each
-	Log     io.Writer
+	// RequestLog measures nothing but what a life costs with a request log and without one.
+	RequestLog bool
+	Log        io.Writer
 }
 
 // measurement is a run: the processes, and what was measured so far.
@@ -35,8 +37,8 @@ type measurement struct {
 	pgbench, own   *pgbench // on plain tables, and on the service's schema
 	service        *service
 	counted        *pgx.Conn // to the service's database
-	among          string    // in names of figures: how many orders there are
-	filled         []*filled
+	variants       []*variant
+	variant        string // the present one's name
 	provider, shop string // addresses
 	paid           int    // paid orders whose notification must have come
 	prefixes       int
@@ -93,8 +95,11 @@ func (b *measurement) build(ctx context.Context) (err error) {
 		b.closers = append(b.closers, c.kill)
 		*address = at
 	}
-	if len(b.Orders) > 0 {
+	switch {
+	case len(b.Orders) > 0:
 		return b.buildFilled(ctx)
+	case b.RequestLog:
+		return b.buildRequestLog(ctx)
 	}
 	b.counted = b.db.conn
 	b.service, err = newService(ctx, b.Server, b.Dir, b.db.service, b.provider, b.shop)
@@ -115,8 +120,8 @@ func (b *measurement) job(what string, clients int) job {
 
 // round measures everything once.
 func (b *measurement) round(ctx context.Context) error {
-	if len(b.filled) > 0 {
-		return b.growth(ctx)
+	if len(b.variants) > 0 {
+		return b.compare(ctx)
 	}
 	if err := b.coldStart(ctx); err != nil {
 		return err
@@ -182,7 +187,7 @@ func (b *measurement) runLives(ctx context.Context, clients int) (result loadRes
 
 // named is the name of a figure.
 func (b *measurement) named(what string, clients int) string {
-	return fmt.Sprintf("%s, %d clients%s", what, clients, b.among)
+	return fmt.Sprintf("%s, %d clients%s", what, clients, b.variant)
 }
 
 // plainTables tells figures beside the plain tables from those beside the service's own schema.
