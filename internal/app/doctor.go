@@ -13,12 +13,13 @@ import (
 
 type doctorCmd struct {
 	Rows bool `help:"Also count the rows that each key of the keyset is needed for. Reads whole tables."`
+	Free int  `default:"10" placeholder:"PERCENT" help:"How much of the disk that holds Postgres' data must be free, if it can be seen from here."`
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // Help says what is checked.
 func (doctorCmd) Help() string {
-	return "It reads the environment of 'server run', or finds the 'server dev' of this folder. Run it where the service runs, as the service's user: it checks the configuration, the database, the clocks, the hosts of providers, keys, and the limits of the process. It needs no right to write. The exit code is 1 if there is a problem."
+	return "It reads the environment of 'server run', or finds the 'server dev' of this folder. Run it where the service runs, as the service's user: it checks the configuration, the database, the disk, locks, the clocks, what waits too long, the hosts of providers, keys, and the limits of the process. It needs no right to write. The exit code is 1 if there is a problem."
 }
 
 // The levels of a diagnosis.
@@ -40,6 +41,7 @@ type doctor struct {
 	config config
 	demo   bool // a database of `dev`
 	rows   bool
+	free   int // per cent of a disk
 	list   []diagnosis
 }
 
@@ -55,7 +57,7 @@ func (d *doctor) add(level, check, text string, a ...any) {
 
 // Run implements the command.
 func (c doctorCmd) Run(ctx context.Context, io *Streams) error {
-	d := &doctor{rows: c.Rows}
+	d := &doctor{rows: c.Rows, free: c.Free}
 	d.configuration(io)
 	d.files()
 	if !d.demo { // there they are taken by `dev`

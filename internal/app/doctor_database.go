@@ -36,6 +36,9 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	d.server(ctx, pool)
 	d.pooler(ctx, pool)
+	d.disk(ctx, pool)
+	d.slots(ctx, pool)
+	d.locks(ctx, pool)
 	if !d.schema(ctx, pool) {
 		return
 	}
@@ -46,6 +49,7 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	d.partitions(ctx, pool)
 	if clock := d.clock(ctx, pool); clock != nil {
+		d.work(ctx, pool, clock)
 		d.contents(ctx, pool, clock)
 	}
 }
@@ -158,15 +162,23 @@ func (d *doctor) role(role databaseRole) {
 	}
 }
 
+// partitions finds tables that lack the partition of this month or of the next.
 func (d *doctor) partitions(ctx context.Context, pool *pgxpool.Pool) {
-	var there bool
-	next := time.Now().UTC().AddDate(0, 0, 32-time.Now().UTC().Day()).Format("2006_01")
-	if d.ask(ctx, pool, "partitions", "SELECT to_regclass('provider_calls_"+next+"') IS NOT NULL", &there) {
-		if there {
-			d.ok("partitions", "those of next month are there")
-		} else {
-			d.warn("partitions", "those of next month are missing: the service makes them at its start, and 'server migrate up' does")
+	missing, ok := askRows[struct{ Name string }](ctx, d, pool, "partitions", `SELECT name FROM (
+			SELECT c.relname || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + ahead * interval '1 month', '"_"YYYY"_"MM') AS name
+			FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid, generate_series(0, 1) ahead
+			WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'orders'::regclass) AND c.oid <> 'request_log'::regclass
+		) wanted WHERE to_regclass(name) IS NULL ORDER BY 1`)
+	switch {
+	case !ok:
+	case len(missing) == 0:
+		d.ok("partitions", "those of this month and the next are there")
+	default:
+		names := make([]string, len(missing))
+		for i, m := range missing {
+			names[i] = m.Name
 		}
+		d.warn("partitions", "missing: %s. The service makes them at its start, and 'server migrate up' does", strings.Join(names, ", "))
 	}
 }
 

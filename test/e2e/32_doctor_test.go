@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/url"
@@ -8,9 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/localpg"
 	"payrelay/internal/store/storetest"
 	"payrelay/migrations"
 )
@@ -152,4 +156,89 @@ func TestDoctorKnowsADatabaseOfDev(t *testing.T) {
 	code, _, text := command(environ, "run")
 	require.Equal(t, 1, code)
 	require.Contains(t, text, want)
+}
+
+// What an operator is woken by has a line of its own, with what to do.
+func TestDoctorSeesWhatWaitsAndWhatFills(t *testing.T) {
+	t.Parallel()
+	_, keyset, _ := command(nil, "keyset", "new")
+	database := storetest.URL(t)
+	environ := []string{"DATABASE_URL=" + database, "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	connect := func() *pgx.Conn {
+		c, err := pgx.Connect(t.Context(), database)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c
+	}
+	conn, waiter := connect(), connect()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	well := strings.Join(diagnoses(t, 0, environ, "--free", "0"), "\n")
+	for _, check := range []string{
+		"ok disk: the database has ", "ok replication slots: ", "ok locks: ", "ok partitions: those of this month and the next are there", "ok service: none runs", "ok status polls: ", "ok notifications: ",
+		"ok retention: ", "ok unknown orders: ", "ok processing orders: ", "ok conflicts: none", "ok dead-lettered notifications: none",
+	} {
+		require.Contains(t, well, check)
+	}
+
+	for status, since := range map[string]string{"unknown": "2 hours", "processing": "2 days", "succeeded": "0"} {
+		exec("INSERT INTO open_orders (shop_id, order_id, provider, kind, status, in_conflict, since, next_poll_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'smartcore', 'payment', $1, $1 = 'succeeded', now() - $2::interval, now() - interval '1 hour')", status, since)
+	}
+	exec("SET session_replication_role = replica") // a delivery of no notification
+	exec("INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at) SELECT gen_random_uuid(), gen_random_uuid(), 2, state, 'https://shop.invalid/', now(), now() - interval '2 hours' FROM unnest(ARRAY['pending', 'dead_lettered']) state")
+	exec("RESET session_replication_role")
+	exec("UPDATE retention SET last_run_at = now() - interval '4 days'")
+	next := time.Now().UTC().AddDate(0, 0, 32-time.Now().UTC().Day()).Format("2006_01")
+	exec("DROP TABLE callbacks_" + next)
+	exec("BEGIN")
+	exec("LOCK TABLE shops")
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := waiter.Exec(context.Background(), "UPDATE shops SET name = name")
+		waiting <- err
+	}()
+	require.Eventually(t, func() bool {
+		var long bool
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1 AND waitstart < clock_timestamp() - interval '1 second')", waiter.PgConn().PID()).Scan(&long))
+		return long
+	}, waitTimeout, 50*time.Millisecond)
+	_, err := conn.Exec(t.Context(), "SELECT") // the lock stays
+	require.NoError(t, err)
+	list := diagnoses(t, 1, append(environ, "DATABASE_ROLE_CHECK=warn"), "--free", "100")
+	found := strings.Join(list, "\n")
+	for _, want := range []string{
+		`problem disk: only \d+ % \(\d+ [GM]B\) are free at .*: a full disk stops Postgres`,
+		`warning locks: 1 session waits for up to \d+s for session \d+ \(role \S+, program ".*", idle in transaction, .*: end what it does, or the session with SELECT pg_terminate_backend\(\d+\)`,
+		`warning partitions: missing: callbacks_` + next + `\. The service makes them`,
+		`warning status polls: the most overdue one has been due for 1h0m\ds: no service runs on this database: start 'server run'`,
+		`warning notifications: the oldest has waited for 2h0m\ds`,
+		`warning retention: .* for 96h0m\ds`,
+		`warning unknown orders: the oldest has been unknown for 2h0m\ds: 'server order list' names it`,
+		`warning processing orders: .* for 48h0m\ds`,
+		`warning conflicts: 1 order contradicted by its provider`,
+		`warning dead-lettered notifications: 1 notification given up on`,
+	} {
+		require.Regexp(t, want, found)
+	}
+	exec("ROLLBACK")
+	require.NoError(t, <-waiting)
+}
+
+// A slot that nobody reads fills the disk with WAL.
+func TestDoctorSeesAForgottenSlot(t *testing.T) {
+	t.Parallel()
+	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: t.TempDir()}) // the one of most tests has no slots
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = pg.Stop(context.Background()) })
+	conn, err := pgx.Connect(t.Context(), pg.URL())
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot('gone_standby', true)")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	_, keyset, _ := command(nil, "keyset", "new")
+	found := strings.Join(diagnoses(t, 1, []string{"DATABASE_URL=" + pg.URL(), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}), "\n")
+	require.Regexp(t, `warning replication slots: nobody reads gone_standby, and it keeps \d+ MB of WAL, .*: start its standby, or drop the slot with SELECT pg_drop_replication_slot\('gone_standby'\)`, found)
 }
