@@ -44,6 +44,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	for address := range s.pages {
 		w := get(s, address)
 		require.Equal(t, http.StatusOK, w.Code, address)
+		require.NotContains(t, s.pages[address].source, "```mermaid", "%s: nothing draws it here; write a table or a list", address)
 		for _, m := range anchorOf.FindAllStringSubmatch(w.Body.String(), -1) {
 			id := m[1] + m[2]
 			require.NotContains(t, anchors[address], id, "%s has an id twice", address)
