@@ -84,7 +84,7 @@ func readPages() (map[string]*page, error) {
 // readMenu reads the menu from the lists of docs/README.md.
 func readMenu(files map[string]*page) ([]group, error) {
 	start := files["README.md"]
-	menu := []group{{Name: "Start", Pages: []*page{start}, weight: 1.5}}
+	menu := []group{{Name: "Start", Pages: []*page{start}, weight: 2}}
 	name := ""
 	for line := range strings.Lines(start.source) {
 		line = strings.TrimSpace(line)

@@ -130,7 +130,7 @@ func (x *index) sectionsOf(word string) map[int]count {
 var same = map[string]string{
 	"webhook": "notification", "chargeback": "dispute", "preauthorization": "hold", "authorisation": "hold", "subscription": "recurring",
 	"token": "key", "retry": "idempotency", "install": "start", "quickstart": "first", "sandbox": "simulate", "simulator": "simulate", "disbursement": "payout",
-	"gdpr": "erase", "erasure": "erase", "delete": "erase", "partial": "part", "timeout": "time",
+	"gdpr": "erase", "erasure": "erase", "delete": "erase", "partial": "part", "timeout": "time", "3ds": "secure", "uah": "hryvnia",
 }
 
 // ordinary are words that say nothing of a page.

@@ -152,6 +152,30 @@ var questions = map[string]string{
 	"first payment": "", "health check": "operations", "alert": "runbook", "rate limit": "errors", "delete customer": "erasure", "routing rules": "routing", "quickstart": "",
 }
 
+// firstPages are what newcomers type, and the page that a search must show first.
+var firstPages = map[string]string{
+	"3ds": "guides/own-form", "own form": "guides/own-form", "apple pay": "guides/own-form", "google pay": "guides/own-form",
+	"webhook": "guides/notifications", "signature": "guides/notifications", "event feed": "guides/notifications",
+	"refund": "guides/refunds", "partial refund": "guides/refunds", "partial capture": "guides/holds", "hold": "guides/holds", "capture": "guides/holds",
+	"chargeback": "disputes", "idempotency": "guides/errors", "retry": "guides/errors", "error codes": "errors",
+	"sandbox card": "guides/testing", "test card": "guides/testing", "local currency": "guides/hryvnia", "uah": "guides/hryvnia",
+	"subscription": "guides/recurring", "save card": "guides/saved-cards", "payout": "guides/payouts", "api key": "keys", "quickstart": "", "client library": "guides/clients",
+	"card to card": "guides/transfers", "localhost": "guides/tools",
+}
+
+func TestTheFirstPageOfASearchIsTheRightOne(t *testing.T) {
+	t.Parallel()
+	s := open(t, Addresses{})
+	for question, want := range firstPages {
+		var found []string
+		for _, h := range s.index().search(question) {
+			found = append(found, h.page.address)
+		}
+		require.NotEmpty(t, found, question)
+		assert.Equal(t, path.Join("/docs", want), found[0], "%s finds %v", question, found[:min(5, len(found))])
+	}
+}
+
 func TestNewcomersFindTheirPage(t *testing.T) {
 	t.Parallel()
 	s := open(t, Addresses{})
