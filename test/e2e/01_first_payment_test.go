@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +25,7 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	require.Equal(t, "400383******4018", paid.PaymentMethod.Masked)
 	require.Nil(t, paid.NextAction)
 
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 })
 	list := d.notified(o.ID)
 	require.Equal(t, "2 payment.requires_action", list[0])
 	require.Equal(t, fmt.Sprintf("%d payment.succeeded", paid.Sequence), list[len(list)-1])
@@ -105,11 +104,11 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			}
 			return ok, all
 		}
-		require.Eventually(t, func() bool { ok, _ := answers(); return ok >= 50 }, waitTimeout, 50*time.Millisecond)
+		eventually(t, func() bool { ok, _ := answers(); return ok >= 50 })
 		ok, all := answers()
 		require.Equal(t, all, ok, "every delivery is acknowledged")
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence, "one effect")
-		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, waitTimeout, 25*time.Millisecond)
+		eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 })
 		succeeded := 0
 		for _, n := range d.notified(o.ID) {
 			if strings.HasSuffix(n, "payment.succeeded") {
@@ -125,7 +124,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		d.fault("callback_late", "", o.ProviderOrderID, map[string]any{"delay_ms": 6000})
 		d.pay(o.NextAction.URL, cardSuccess, "")
 		end := d.await(o.ID, "succeeded")
-		require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) > 0 }, waitTimeout, 50*time.Millisecond)
+		eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) > 0 })
 		require.Equal(t, []int{200}, d.simulatorCallbacks(o.ProviderOrderID))
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence)
 	})
@@ -151,7 +150,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/callback", map[string]any{"variant": variant, "victim": victim.ProviderOrderID})
 			require.Zero(t, d.get(o.ID).AmountCaptured+d.get(victim.ID).AmountCaptured, "%s: %s", variant, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
 		}
-		require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) >= 13 }, waitTimeout, 50*time.Millisecond)
+		eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) >= 13 })
 		for _, id := range []string{o.ID, victim.ID} {
 			if d.get(id).AmountCaptured > 0 {
 				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)

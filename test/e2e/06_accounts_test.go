@@ -205,7 +205,7 @@ func TestADeadAccountLeavesTheOthersOfItsProviderAlone(t *testing.T) {
 	require.NotContains(t, d.operator("order", "show", named.ID), "breaker_open", "the checks of the healthy account go on")
 
 	require.NoError(t, host.Close()) // from now on the host refuses connections
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		o := pays("")
 		if o.Account == "dead" {
 			require.Equal(t, "unknown", o.Status, "it was sent before the host was closed")
@@ -217,7 +217,7 @@ func TestADeadAccountLeavesTheOthersOfItsProviderAlone(t *testing.T) {
 		}
 		d.call(http.MethodGet, "/v1/orders/"+o.ID+"/attempts", "", &list)
 		return len(list.Data) == 2 && list.Data[0].Account == "dead" && list.Data[0].Reason == "not_sent"
-	}, waitTimeout, 100*time.Millisecond, "an order tries the dead host, and goes on to the healthy account")
+	}, "an order tries the dead host, and goes on to the healthy account")
 }
 
 // resetting is a host that takes connections, reads a little, and resets them.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -122,7 +121,7 @@ func TestASecondSuccessUnderAnotherRRN(t *testing.T) {
 	d.settings(map[string]any{"capture_new_rrn": true, "check_table_fields": true})
 	o = d.held("hold", 1000)
 	require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured)
-	require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) == 2 }, waitTimeout, 50*time.Millisecond)
+	eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) == 2 })
 	require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts", "a hold and its capture may carry different ones")
 }
 

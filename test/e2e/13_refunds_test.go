@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -84,7 +83,7 @@ func TestRefunds(t *testing.T) {
 		made := outcomes["201 "]
 		require.GreaterOrEqual(t, made, 1)
 		require.LessOrEqual(t, made, 3)
-		require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) }, waitTimeout, 25*time.Millisecond)
+		eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) })
 		require.Equal(t, made, d.sent(p.ProviderOrderID, "refund"), "none was sent that was refused here")
 		require.EqualValues(t, 300*made, d.simulator(p.ProviderOrderID).Refunded)
 	})
@@ -169,7 +168,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 			two := d.makes(refundsOf(p), refund(name+"-2", second), http.StatusAccepted)
 			uuid := d.simulator(p.ProviderOrderID).Refunds[0].UUID
-			require.Eventually(t, func() bool { return len(d.simulatorCallbacks(uuid)) == 1 }, waitTimeout, 25*time.Millisecond)
+			eventually(t, func() bool { return len(d.simulatorCallbacks(uuid)) == 1 })
 			require.Equal(t, []int{http.StatusOK}, d.simulatorCallbacks(uuid))
 			d.replay(uuid, 5)
 			d.asked(two.ID, 1)

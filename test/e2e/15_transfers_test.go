@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,7 +66,7 @@ func TestABanksFormIsNowhereInClear(t *testing.T) {
 	require.Equal(t, "post_form", o.NextAction.Type)
 	form := o.NextAction.Fields["PaReq"]
 	require.NotEmpty(t, form)
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.notified(o.ID)) > 0 })
 	require.Zero(t, d.columnsHolding(form))
 	for version, field := range map[string]string{"3ds1": "PaReq", "3ds2": "creq"} {
 		d.settings(map[string]any{"three_ds": version})

@@ -68,7 +68,7 @@ func TestATeamBringsItsAgreements(t *testing.T) {
 	o := found.Data[0]
 	require.Equal(t, []any{"imported", "succeeded", "sub-1", "their-sub-1", int64(1000), true}, []any{o.Origin, o.Status, o.Reference, o.ProviderOrderID, o.AmountCaptured, o.Recurring})
 	require.Contains(t, d.operator("order", "show", "their-sub-1"), o.ID)
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == 1 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.notified(o.ID)) == 1 })
 	require.Equal(t, []string{"payment.imported"}, typesIn(d.notified(o.ID)), "nobody delivers anything for it")
 	require.Equal(t, "active", d.mandate(o.ID).Status)
 	d.importedIsCharged(o)
@@ -100,7 +100,7 @@ func (d *dev) importedIsRefunded(o full) {
 	d.t.Helper()
 	target := d.callbackTarget("EUR-sandbox")
 	d.signs(target, o, nil)
-	require.Eventually(d.t, func() bool { return len(d.verdicts(o.ID)) == 1 }, waitTimeout, 25*time.Millisecond)
+	eventually(d.t, func() bool { return len(d.verdicts(o.ID)) == 1 })
 	require.Equal(d.t, []string{"repeat"}, d.verdicts(o.ID))
 	d.refunded(o, "r-1", 400)
 	d.signs(target, o, map[string]string{"type": "Refund", "amount": "600", "finalAmount": "600", "rrn": "318513456700"})

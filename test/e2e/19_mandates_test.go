@@ -160,10 +160,10 @@ func TestARevokeEndsUAPAYsSchedule(t *testing.T) {
 func (d *dev) laterCharge(first full, n int) full {
 	d.t.Helper()
 	var list struct{ Data []full }
-	require.Eventually(d.t, func() bool {
+	eventually(d.t, func() bool {
 		d.call(http.MethodGet, "/v1/orders?parent_id="+first.ID, "", &list)
 		return len(list.Data) == n
-	}, waitTimeout, 25*time.Millisecond)
+	})
 	return list.Data[0] // the newest
 }
 
@@ -182,7 +182,7 @@ func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
 	c := d.laterCharge(o, 1)
 	require.Equal(t, []any{"succeeded", "provider_schedule", &o.ID, int64(1000)}, []any{c.Status, c.Origin, c.ParentID, c.AmountCaptured})
 	require.Regexp(t, "^sub~sub-[0-9a-f]{16}$", c.Reference)
-	require.Eventually(t, func() bool { return len(d.notified(c.ID)) == 1 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.notified(c.ID)) == 1 })
 	require.Equal(t, []string{"payment.succeeded"}, typesIn(d.notified(c.ID)))
 	require.Equal(t, 1, d.mandate(o.ID).Charges)
 	d.refunded(c, "sub-r1", 1000)
@@ -208,7 +208,7 @@ func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
 	dispute := d.disputed(c)
 	require.Equal(t, []any{"unauthorized_charge", int64(1000)}, []any{dispute.Kind, dispute.Amount})
 	require.Equal(t, "closed", d.resolves(dispute, "refund").Status)
-	require.Eventually(t, func() bool { return d.full(c.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return d.full(c.ID).AmountRefunded == 1000 })
 	_, metrics := d.adminGet("/metrics")
 	for result, n := range map[string]string{"succeeded": "[23]", "failed": "1", "unauthorized": "1"} { // the service or the operator's command saw the quiet one
 		require.Regexp(t, fmt.Sprintf(`payrelay_mandate_charges_total\{result=%q\} %s\n`, result, n), metrics)

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -115,10 +114,10 @@ func TestUAPAYInABrowser(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, forged)
 	p.saves(uahChallenge)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		text, err := chromedp.Run(p.ctx, chromedp.Text(css("#said")))
 		return err == nil && json.Unmarshal([]byte(text), &said) == nil && said.ID != ""
-	}, waitTimeout, 50*time.Millisecond, "%s", where(p.ctx))
+	}, "%s", where(p.ctx))
 	require.Equal(t, "545454*5454", said.PANMasked)
 	shoot(t, p.ctx, "uapay-frame-done")
 	paid := d.makes("/v1/payments", uah("framed", 1000, storedCard(said.ID, shop.URL+"/back")), http.StatusCreated)

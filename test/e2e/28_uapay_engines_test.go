@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -73,10 +72,10 @@ func TestCardNumbersAtUAPAY(t *testing.T) {
 	}
 	ends := func(ref gateway.Ref, status gateway.Status) gateway.Result {
 		var result gateway.Result
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			result, err = g.Fetch(t.Context(), ref)
 			return err == nil && result.Status == status
-		}, waitTimeout, 25*time.Millisecond, "%s: %+v, %v", ref.OrderID, result, err)
+		}, "%s: %+v, %v", ref.OrderID, result, err)
 		return result
 	}
 	paid, _ := pay("c2a-1", uahSuccess)

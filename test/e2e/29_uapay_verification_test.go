@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -35,10 +34,10 @@ func TestAFinalOrderInVerificationIsAskedAboutAtUAPAY(t *testing.T) {
 			conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
 			require.NoError(t, err)
 			defer func() { _ = conn.Close(context.Background()) }()
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				var waits bool
 				return conn.QueryRow(context.Background(), "SELECT next_poll_at IS NOT NULL FROM orders WHERE id = $1", o.ID).Scan(&waits) == nil && !waits
-			}, waitTimeout, 25*time.Millisecond, "an answer past the provider's delay settles it")
+			}, "an answer past the provider's delay settles it")
 			require.NotContains(t, d.operator("order", "show", o.ID), " conflict ")
 		},
 	})

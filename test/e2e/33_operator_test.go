@@ -25,15 +25,15 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	d := startDev(t)
 	o := d.paid("operator-1", 1000, "")
 	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
-	require.Eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 })
 	text := d.operator("order", "show", o.ID)
 	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempts"} {
 		require.Contains(t, text, want)
 	}
 	require.Contains(t, d.operator("order", "resend", o.ID, "--from", "3"), "1 notifications of order "+o.ID+" are sent again")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	require.Equal(t, []string{"2 payment.requires_action", "3 payment.succeeded"}, d.arrivals(o.ID), "the shop knows it by its id")
 }
 
@@ -116,7 +116,7 @@ func TestLogLinesNameShopAccountAndHost(t *testing.T) {
 	d := startDev(t)
 	d.settings(map[string]any{"export_pending_polls": 0})
 	o := d.paid("logged-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 })
 	d.call(http.MethodGet, "/v1/accounts/EUR-sandbox-payout/balance", "", nil)
 	d.awaitTransactionReport(d.newTransactionReport("succeeded").ID, "ready")
 	seen := map[string]bool{}
@@ -248,7 +248,7 @@ func TestAnOperatorMovesAShopsEndpoint(t *testing.T) {
 	require.NotContains(t, d.operator("shop", "list"), "switched off")
 	require.Equal(t, before, state())
 	o := d.paid("moved-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 })
 
 	d.operator("shop", "set", "demo", "--notification-url", "https://shop.example.com/new")
 	require.Equal(t, "https://shop.example.com/new", state())

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -66,7 +65,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, d.operator("order", "list", "--dead-lettered"), "No notification was given up on.")
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
 	o := d.paid("dead-lettered-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 })
 	_, err = conn.Exec(t.Context(), `INSERT INTO deliveries (shop_id, order_id, sequence, state, url, attempts, next_attempt_at, created_at)
 		SELECT shop_id, order_id, sequence, 'dead_lettered', url, 17, created_at, created_at FROM notifications WHERE order_id = $1 AND sequence = 2
 		ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = excluded.state, attempts = excluded.attempts`, o.ID)
@@ -76,9 +75,9 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	text := d.operator("order", "resend", o.ID, "--from", "3")
 	require.Contains(t, text, "Notification 2 was given up on")
 	require.Contains(t, text, "2 notifications of order "+o.ID)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
-	}, waitTimeout, 25*time.Millisecond)
+	})
 
 	_, err = conn.Exec(t.Context(), `INSERT INTO orderless_callbacks (account_id, dedupe_key, provider_order_id, reported, provider_data, received_at)
 		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'

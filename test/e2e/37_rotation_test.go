@@ -86,10 +86,10 @@ func TestSecretsAreRotatedUnderLoad(t *testing.T) {
 	for _, id := range ids {
 		d.await(id, "succeeded")
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, "payrelay_notification_backlog 0\n")
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	_, metrics := d.adminGet("/metrics")
 	require.NotRegexp(t, `payrelay_callbacks_total\{[^}]*verdict="rejected"\} [1-9]`, metrics)
 	for _, line := range regexp.MustCompile(`payrelay_notification_attempts_total\{outcome="([a-z_]+)"\} [1-9]`).FindAllStringSubmatch(metrics, -1) {

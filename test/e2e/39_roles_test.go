@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -59,11 +58,11 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 	paid := d.paid("r-1", 1000, "")
 	d.makes("/v1/payments/"+paid.ID+"/refunds", `{"reference":"back-1","amount":400,"reason":"a test"}`, http.StatusCreated)
 	d.makes("/v1/payments", direct("r-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
-	require.Eventually(t, func() bool { return heard.Load() >= 3 }, waitTimeout, 20*time.Millisecond, "%s", service.log)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool { return heard.Load() >= 3 }, "%s", service.log)
+	eventually(t, func() bool {
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, `payrelay_callbacks_total{`) && strings.Contains(metrics, "payrelay_notification_backlog 0\n")
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	declined := d.makes("/v1/payments", direct("r-3", 1000, cardMethod(cardOther), ""), http.StatusCreated)
 	d.ends(declined.ID, "failed")
 	d.refuses("/v1/payments", direct("r-4", 1000, cardMethod(cardSuccess), ""), http.StatusForbidden, "card_payments_paused")

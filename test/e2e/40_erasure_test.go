@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,10 +26,10 @@ func TestACustomerIsErased(t *testing.T) {
 	paid = d.ends(paid.ID, "succeeded")
 	refund := d.refunded(paid, "refund-1", 400)
 	for _, id := range []string{paid.ID, refund.ID} {
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			list := d.stand(id)
 			return len(list) > 0 && !slices.ContainsFunc(list, func(s standing) bool { return s.State != "delivered" })
-		}, waitTimeout, 25*time.Millisecond)
+		})
 	}
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
 	erase := []string{"erase", "customer", "john.canary@example.com", "--shop", "demo", "--reason", "request 7"}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -52,10 +51,10 @@ func TestANewOrderDuringAnOutageKeepsItsReference(t *testing.T) {
 
 	d.control(http.MethodDelete, "/faults", nil)
 	var made order
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		res, text := d.send(http.MethodPost, "/v1/payments", body(refused), key)
 		return res.StatusCode == http.StatusCreated && json.Unmarshal(text, &made) == nil
-	}, waitTimeout, 100*time.Millisecond, "the same request under the same key, when the provider is back")
+	}, "the same request under the same key, when the provider is back")
 	require.Equal(t, "requires_action", made.Status)
 }
 

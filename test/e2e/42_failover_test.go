@@ -83,9 +83,9 @@ func newPair(t *testing.T) *pair {
 	p.standby = p.start("standby", "-c", fmt.Sprintf("primary_conninfo=host=127.0.0.1 port=%s user=payrelay application_name=standby", p.primary.port))
 	p.sql(p.primary, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
 	p.sql(p.primary, "SELECT pg_reload_conf()")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return p.ask(p.primary, "SELECT coalesce(max(sync_state), '') FROM pg_stat_replication") == "sync"
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	return p
 }
 
@@ -132,13 +132,13 @@ func (p *pair) start(data string, settings ...string) *postgres {
 	s.cmd.Stderr = log
 	require.NoError(p.t, s.cmd.Start())
 	p.t.Cleanup(func() { s.kill() })
-	require.Eventually(p.t, func() bool {
+	eventually(p.t, func() bool {
 		conn, err := pgx.Connect(context.Background(), s.url("postgres"))
 		if err != nil {
 			return false
 		}
 		return conn.Close(context.Background()) == nil
-	}, waitTimeout, 50*time.Millisecond, "%s", log)
+	}, "%s", log)
 	return s
 }
 

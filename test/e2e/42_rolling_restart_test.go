@@ -56,7 +56,7 @@ func TestARollingRestartLosesNoRequest(t *testing.T) {
 	defer polls.Wait()
 	defer stopPolls()
 	for _, r := range load.replicas {
-		require.Eventually(t, r.ready.Load, waitTimeout, 20*time.Millisecond)
+		eventually(t, r.ready.Load)
 	}
 	began, restarts := time.Now(), 0
 	for n := range 2 * int(keepings) {
@@ -86,10 +86,10 @@ func TestARollingRestartLosesNoRequest(t *testing.T) {
 	last.start("DRAIN_DELAY=5m")
 	ended := make(chan error, 1)
 	go func() { ended <- last.process.cmd.Wait() }()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		_ = last.process.cmd.Process.Signal(syscall.SIGTERM)
 		return len(ended) > 0
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	require.EqualError(t, <-ended, "signal: terminated")
 }
 
@@ -129,7 +129,7 @@ func TestAStopIsSeenBeforeItIsFelt(t *testing.T) {
 	res, _ = d.send(http.MethodGet, "/v1/accounts", "", nil)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.True(t, res.Close, "a kept connection is let go while nothing is on its way")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.API+"/docs", nil)
 		require.NoError(t, err)
 		res, err := http.DefaultClient.Do(req)
@@ -137,7 +137,7 @@ func TestAStopIsSeenBeforeItIsFelt(t *testing.T) {
 			_ = res.Body.Close()
 		}
 		return err != nil
-	}, waitTimeout, 20*time.Millisecond, "new requests are refused after the drain delay")
+	}, "new requests are refused after the drain delay")
 	status, text := d.adminGet("/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Equal(t, "stopping\n", text)

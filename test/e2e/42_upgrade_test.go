@@ -55,7 +55,7 @@ func TestAnUpgradeUnderLoad(t *testing.T) {
 	d.load.call(http.MethodPost, "/v1/payments/"+paid+"/refunds", `{"reference":"back","reason":"Too small"}`, "back")
 	d.becomes(held, "succeeded")
 	d.becomes(open.ID, "requires_action")
-	require.Eventually(t, func() bool { return d.load.call(http.MethodGet, "/v1/orders/"+paid, "", "").AmountRefunded == 1000 }, waitTimeout, 100*time.Millisecond)
+	eventually(t, func() bool { return d.load.call(http.MethodGet, "/v1/orders/"+paid, "", "").AmountRefunded == 1000 })
 	d.orders(20)
 	d.load.end()
 	d.everythingArrived()

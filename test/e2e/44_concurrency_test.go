@@ -67,7 +67,7 @@ func TestAThousandRefundsThroughTwoServersNeverExceedThePayment(t *testing.T) {
 	require.Empty(t, odd)
 	require.Positive(t, accepted.Load())
 	require.LessOrEqual(t, accepted.Load(), int64(10000))
-	require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == accepted.Load() }, waitTimeout, 50*time.Millisecond)
+	eventually(t, func() bool { return d.full(p.ID).AmountRefunded == accepted.Load() })
 	require.Equal(t, accepted.Load(), d.simulator(p.ProviderOrderID).Refunded, "the provider gave back what we say")
 }
 

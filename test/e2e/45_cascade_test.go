@@ -46,7 +46,7 @@ func TestADeclinedCardIsPaidElsewhere(t *testing.T) {
 	require.Equal(t, 2, len(d.simulatorOrders()))
 	require.Equal(t, o.ID, d.makes("/v1/payments", asked, http.StatusOK).ID, "a repeat is the same order")
 	require.Equal(t, list, d.attempts(o.ID))
-	require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payment.succeeded") }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payment.succeeded") })
 	require.NotContains(t, typesIn(d.notified(o.ID)), "payment.failed")
 	require.Contains(t, d.operator("order", "show", o.ID), "1: account EUR-sandbox, declined_by_provider (TECHNICAL_PROCESSING_ERROR); the order went to the next account")
 	_, metrics := d.adminGet("/metrics")
@@ -76,10 +76,10 @@ func TestADeclinedCardIsPaidElsewhere(t *testing.T) {
 	d.ends(o.ID, "succeeded")
 
 	d.operator("shop", "set", "demo", "--cascade", "issuer")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		o = d.makes("/v1/payments", direct(fmt.Sprintf("default-%d", time.Now().UnixNano()), 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
 		return o.Account == "EUR-second"
-	}, waitTimeout, 100*time.Millisecond, "the shop's default")
+	}, "the shop's default")
 	stays("default-off", "EMITTER_DENIAL_PROCESSING_ERROR", cascades("none"))
 	d.refuses("/v1/payments", direct("named-asked", 1000, cardMethod(cardSuccess), `"account":"EUR-sandbox",`+cascades("provider")), http.StatusUnprocessableEntity, "invalid_request")
 	d.refuses("/v1/payments", direct("held-asked", 1000, cardMethod(cardSuccess), `"capture":"manual",`+cascades("provider")), http.StatusUnprocessableEntity, "invalid_request")
@@ -102,19 +102,19 @@ func TestADeclineThatIsPaidAfterAllIsADispute(t *testing.T) {
 	d.operator("order", "refresh", o.ID, "--attempt", "1", "--reason", "the customer paid twice")
 	require.Contains(t, d.fails("order", "refresh", o.ID, "--attempt", "1", "--reason", "once more"), "shows what became of attempt 1")
 	var late full
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		var list struct{ Data []full }
 		d.call(http.MethodGet, "/v1/orders?reference=twice~late1", "", &list)
 		if len(list.Data) == 1 {
 			late = list.Data[0]
 		}
 		return late.Status == "succeeded"
-	}, waitTimeout, 50*time.Millisecond)
+	})
 	require.Equal(t, []any{"EUR-sandbox", first.ProviderOrderID, "late_success", int64(1000), &o.ID}, []any{late.Account, late.ProviderOrderID, late.Origin, late.AmountCaptured, late.ParentID})
 	c := d.disputed(late)
 	require.Equal(t, "late_success", c.Kind)
 	d.resolves(c, "refund")
-	require.Eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 }, waitTimeout, 50*time.Millisecond)
+	eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 })
 	now := d.full(o.ID)
 	require.Equal(t, []any{"succeeded", "EUR-second", int64(1000), int64(0)}, []any{now.Status, now.Account, now.AmountCaptured, now.AmountRefunded})
 	require.Empty(t, d.disputesOf(o))

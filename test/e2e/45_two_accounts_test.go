@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,7 +126,7 @@ func TestTwoAccountsOneDies(t *testing.T) {
 	require.Equal(t, "EUR-second", d.makes(refundsOf(moved), refund("two-refund", 400), http.StatusCreated).Account)
 
 	d.host("test", "open")
-	require.Eventually(t, func() bool { return pays(http.StatusCreated).Account == "EUR-sandbox" }, waitTimeout, 200*time.Millisecond)
+	eventually(t, func() bool { return pays(http.StatusCreated).Account == "EUR-sandbox" })
 	d.ends(unanswered.ID, "failed") // it never arrived
 	require.Len(t, d.attempts(unanswered.ID), 1)
 	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")

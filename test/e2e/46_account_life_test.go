@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,10 +37,10 @@ func TestOrdersFollowAMovedHost(t *testing.T) {
 	defer host.Close()
 	text := d.operator("account", "set", "EUR-sandbox", "gateway_url="+host.URL+"/smartcore/gateway", "pci_url="+host.URL+"/smartcore/pci", "--reason", "the provider moves")
 	require.Contains(t, text, "is changed, and at version ")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		d.makes("/v1/orders/"+open.ID+"/refresh", "", http.StatusOK)
 		return checks.Load() > 0
-	}, waitTimeout, 100*time.Millisecond)
+	})
 	d.refunded(old, "moved-host-refund", 400)
 	require.Positive(t, refunds.Load())
 	audit := d.operator("audit", "export", "--action", "account set", "--object", "EUR-sandbox")
@@ -67,17 +66,17 @@ func TestAnAccountIsClosed(t *testing.T) {
 	refused("leave the order's name", "order", "list", "close-held", "--account", "EUR-sandbox")
 	d.makes(cancelOf(held), "", http.StatusOK)
 	d.ends(held.ID, "canceled")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		code, _, _ := command(environ, "account", "close", "EUR-sandbox", "--reason", "the contract has ended")
 		return code == 0
-	}, waitTimeout, 100*time.Millisecond)
+	})
 
 	body := fmt.Sprintf(`{"reference":"close-new","amount":1000,"currency":"EUR","description":"Socks","account":"EUR-sandbox",%s}`, customer)
 	d.refuses("/v1/payments", body, http.StatusForbidden, "disabled")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		res, text := d.send(http.MethodPost, refundsOf(paid), refund("close-refund", 100), nil)
 		return res.StatusCode == http.StatusForbidden && strings.Contains(string(text), "is closed for good")
-	}, waitTimeout, 100*time.Millisecond)
+	})
 	require.Equal(t, "succeeded", d.get(paid.ID).Status)
 	refused("is closed, and stays so", "account", "enable", "EUR-sandbox")
 	var list struct {
@@ -116,7 +115,7 @@ func TestAnAccountSaysWhatItDoesNotDo(t *testing.T) {
 	d.operator("account", "withhold", "EUR-sandbox", "refund", "--reason", "refunds by the bank only")
 	d.operator("account", "set", "EUR-sandbox", "partial_capture=no")
 	d.operator("limit", "set", "--account", "EUR-sandbox", "--kind", "payment", "--rule", "minimum", "--currency", "EUR", "--amount", "500", "--mode", "enforce")
-	require.Eventually(t, func() bool { return len(listed().Off) >= 2 && len(listed().Limits) == 1 }, waitTimeout, 100*time.Millisecond)
+	eventually(t, func() bool { return len(listed().Off) >= 2 && len(listed().Limits) == 1 })
 	off := map[string]string{}
 	for _, o := range listed().Off {
 		off[o.Capability] = o.Reason
@@ -136,10 +135,10 @@ func TestAnAccountSaysWhatItDoesNotDo(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(d.operator("account", "show", "EUR-sandbox", "--json")), &shown))
 	require.NotEmpty(t, shown.Off)
 	d.operator("account", "allow", "EUR-sandbox", "refund")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		res, _ := d.send(http.MethodPost, refundsOf(paid), refund("withheld-refund", 100), nil)
 		return res.StatusCode == http.StatusCreated
-	}, waitTimeout, 100*time.Millisecond)
+	})
 	d.refuses("/v1/payments", fmt.Sprintf(`{"reference":"too-small","amount":499,"currency":"EUR","description":"Socks",%s}`, customer), http.StatusUnprocessableEntity, "limit_exceeded")
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,7 +32,7 @@ func (d *dev) disputesOf(o full) []dispute {
 func (d *dev) disputed(o full) dispute {
 	d.t.Helper()
 	var found []dispute
-	require.Eventually(d.t, func() bool { found = d.disputesOf(o); return len(found) == 1 }, waitTimeout, 25*time.Millisecond)
+	eventually(d.t, func() bool { found = d.disputesOf(o); return len(found) == 1 })
 	return found[0]
 }
 
@@ -66,10 +65,10 @@ func TestAChargeback(t *testing.T) {
 	now := d.full(p.ID)
 	require.Equal(t, "succeeded", now.Status)
 	require.EqualValues(t, 600, now.AmountRefunded)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		list := d.notified(p.ID)
 		return len(list) >= 4 && slices.Equal([]string{"dispute.opened", "dispute.updated", "dispute.closed"}, typesIn(list[len(list)-3:]))
-	}, waitTimeout, 25*time.Millisecond, "%v", d.notified(p.ID))
+	}, "%v", d.notified(p.ID))
 	var inFeed []string
 	for _, raw := range d.feed() {
 		var n struct {
@@ -157,10 +156,10 @@ func TestLateMoneyGoesBackAtOnce(t *testing.T) {
 	o := d.makes("/v1/payments", direct("late-back", 1000, cardMethod(cardOther), ""), http.StatusCreated)
 	d.ends(o.ID, "failed")
 	d.later(o, "late_success", 0)
-	require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil })
 	late := d.full(*d.full(o.ID).SupersededBy)
-	require.Eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
-	require.Eventually(t, func() bool { return d.disputed(late).Status == "closed" }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 })
+	eventually(t, func() bool { return d.disputed(late).Status == "closed" })
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "refund"))
 }
 
@@ -185,8 +184,8 @@ func TestARefundThatIsCarriedOutLate(t *testing.T) {
 	d.refunded(p, "refund-late-4", 400)
 	require.EqualValues(t, 1000, d.simulator(p.ProviderOrderID).Refunded, "what went back in all")
 	require.NotContains(t, d.operator("order", "show", r.ID), "open conflicts")
-	require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(r.ID)), "refund.late_success") }, waitTimeout, 25*time.Millisecond)
-	require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(p.ID)), "dispute.closed") }, waitTimeout, 25*time.Millisecond)
+	eventually(t, func() bool { return slices.Contains(typesIn(d.notified(r.ID)), "refund.late_success") })
+	eventually(t, func() bool { return slices.Contains(typesIn(d.notified(p.ID)), "dispute.closed") })
 	require.Subset(t, typesIn(d.notified(p.ID)), []string{"payment.succeeded", "dispute.opened", "dispute.closed"})
 }
 
@@ -195,14 +194,14 @@ func TestALateSuccessOfAPayout(t *testing.T) {
 	t.Parallel()
 	requireLate := func(d *dev, o full) {
 		t.Helper()
-		require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+		eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil })
 		old := d.full(o.ID)
 		require.Equal(t, []any{"failed", "do_not_retry"}, []any{old.Status, old.Failure.Advice})
 		late := d.full(*old.SupersededBy)
 		require.Equal(t, []any{"payout", "succeeded", o.Reference + "~late", "late_success", &o.ID}, []any{late.Kind, late.Status, late.Reference, late.Origin, late.ParentID})
 		require.EqualValues(t, 700, late.AmountCaptured)
-		require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payout.late_success") }, waitTimeout, 25*time.Millisecond)
-		require.Eventually(t, func() bool { return slices.Equal(typesIn(d.notified(late.ID)), []string{"payout.succeeded"}) }, waitTimeout, 25*time.Millisecond)
+		eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payout.late_success") })
+		eventually(t, func() bool { return slices.Equal(typesIn(d.notified(late.ID)), []string{"payout.succeeded"}) })
 		require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
 	}
 	t.Run("SmartCore", func(t *testing.T) {
@@ -286,7 +285,7 @@ func TestALateSuccess(t *testing.T) {
 			o := d.makes("/v1/payments", direct("late-"+action, 1000, cardMethod(cardOther), ""), http.StatusCreated)
 			d.ends(o.ID, "failed")
 			d.later(o, "late_success", 0)
-			require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+			eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil })
 			old := d.full(o.ID)
 			require.Equal(t, []any{"failed", "do_not_retry"}, []any{old.Status, old.Failure.Advice})
 			late := d.full(*old.SupersededBy)
@@ -299,9 +298,9 @@ func TestALateSuccess(t *testing.T) {
 				require.Equal(t, "accepted", now.Status)
 				d.refunded(late, "late-refund", 1000)
 			}
-			require.Eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
-			require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payment.late_success") }, waitTimeout, 25*time.Millisecond)
-			require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(late.ID)), "dispute.closed") }, waitTimeout, 25*time.Millisecond)
+			eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 })
+			eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payment.late_success") })
+			eventually(t, func() bool { return slices.Contains(typesIn(d.notified(late.ID)), "dispute.closed") })
 			want := []string{"payment.succeeded", "dispute.opened", "dispute.updated", "dispute.closed"}
 			if action == "accept" {
 				want = slices.Delete(want, 2, 3)

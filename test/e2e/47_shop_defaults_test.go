@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,10 +21,10 @@ func TestAShopLeavesOutWhatHasADefault(t *testing.T) {
 	require.Contains(t, p.fields(), "site_url")
 	d.operator("shop", "set", "demo", "--site-url", "https://shop.example", "--return-url", "https://shop.example/back", "--success-url", "https://shop.example/thanks", "--reason", "a test")
 	var o full
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		res := d.call(http.MethodPost, "/v1/payments", card("default-1"), &o)
 		return res.StatusCode == http.StatusCreated
-	}, waitTimeout, 100*time.Millisecond, "every replica knows of it")
+	}, "every replica knows of it")
 	require.Contains(t, d.operator("shop", "list", "--json"), `"site_url":"https://shop.example"`)
 	_, details := d.raw(http.MethodGet, "/v1/orders/"+o.ID, "", nil)
 	require.Contains(t, string(details), `"site_url":"https://shop.example"`, "it is kept as it was used")

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -100,10 +99,10 @@ func (p page) text(selector string) string {
 // at waits until the address begins with what is wanted.
 func (p page) at(prefix string) {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool {
+	eventually(p.t, func() bool {
 		at, err := chromedp.Run(p.ctx, chromedp.Location())
 		return err == nil && strings.HasPrefix(at, prefix)
-	}, waitTimeout, 25*time.Millisecond, "%s", where(p.ctx))
+	}, "%s", where(p.ctx))
 }
 
 // is evaluates a condition on the page.

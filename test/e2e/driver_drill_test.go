@@ -165,10 +165,10 @@ func (r *drillReplica) restart(keyset string) {
 func (r *drillReplica) knows(generation int64) {
 	d := &dev{t: r.d.t}
 	d.Admin = "http://" + r.admin
-	require.Eventually(r.d.t, func() bool {
+	eventually(r.d.t, func() bool {
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, fmt.Sprintf("payrelay_directory_generation %d\n", generation))
-	}, waitTimeout, 20*time.Millisecond)
+	})
 }
 
 // drillShop takes notifications, and knows one webhook secret at a time.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,11 +48,11 @@ func (d *dev) heard() {
 	defer func() { _ = conn.Close(context.Background()) }()
 	var generation int64
 	require.NoError(d.t, conn.QueryRow(context.Background(), "SELECT generation FROM directory").Scan(&generation))
-	require.Eventually(d.t, func() bool {
+	eventually(d.t, func() bool {
 		d.raw(http.MethodGet, "/v1/accounts", "", nil) // requests make it ask
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, fmt.Sprintf("payrelay_directory_generation %d\n", generation))
-	}, waitTimeout, 20*time.Millisecond)
+	})
 }
 
 func (d *dev) adminStatus(path string) int {

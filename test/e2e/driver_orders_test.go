@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -64,18 +63,13 @@ func (d *dev) get(id string) order {
 func (d *dev) await(id, status string) order {
 	d.t.Helper()
 	var o order
-	for deadline := time.Now().Add(waitTimeout); time.Now().Before(deadline); {
+	eventually(d.t, func() bool {
 		// an answer of 503 is no end: the database may be on its way back
 		if res, text := d.send(http.MethodGet, "/v1/orders/"+id, "", nil); res.StatusCode == http.StatusOK {
 			require.NoError(d.t, json.Unmarshal(text, &o))
-			if o.Status == status {
-				return o
-			}
 		}
-		pause := time.NewTimer(25 * time.Millisecond)
-		<-pause.C
-	}
-	require.Equal(d.t, status, o.Status, "the order did not get there in %s", waitTimeout)
+		return o.Status == status
+	}, "an order that should be %s: %v", status, &o)
 	return o
 }
 
@@ -223,7 +217,7 @@ func (d *dev) requireTimeline(id string, want ...string) {
 		}
 	}
 	require.Empty(d.t, left, "the history is %v", history)
-	require.Eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(reported) }, waitTimeout, 25*time.Millisecond, "notifications of %v", history)
+	eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(reported) }, "notifications of %v", history)
 	require.Equal(d.t, reported, d.arrivals(id))
 	require.Equal(d.t, len(history), d.get(id).Sequence)
 }
@@ -246,7 +240,7 @@ func (d *dev) askedSoFar(id string) (times int) {
 // asked waits until the provider was asked about an order so many times.
 func (d *dev) asked(id string, times int) {
 	d.t.Helper()
-	require.Eventually(d.t, func() bool { return d.askedSoFar(id) >= times }, waitTimeout, 50*time.Millisecond)
+	eventually(d.t, func() bool { return d.askedSoFar(id) >= times })
 }
 
 // verdicts lists what became of the callbacks that were kept with an order.
@@ -361,10 +355,10 @@ func (d *dev) opened(reference string) full {
 func (d *dev) contradicted(o full, want string) string {
 	d.t.Helper()
 	timeline := ""
-	require.Eventually(d.t, func() bool {
+	eventually(d.t, func() bool {
 		timeline = d.operator("order", "show", o.ID)
 		return strings.Contains(timeline, "open conflicts: "+want)
-	}, waitTimeout, 50*time.Millisecond, "%s", timeline)
+	}, "%s", timeline)
 	return timeline
 }
 

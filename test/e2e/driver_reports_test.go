@@ -53,10 +53,10 @@ func (d *dev) getTransactionReport(id string) transactionReport {
 func (d *dev) awaitTransactionReport(id, state string) transactionReport {
 	d.t.Helper()
 	var st transactionReport
-	require.Eventually(d.t, func() bool {
+	eventually(d.t, func() bool {
 		st = d.getTransactionReport(id)
 		return st.State == "ready" || st.State == "failed"
-	}, waitTimeout, 50*time.Millisecond, "the report did not end")
+	}, "the report did not end")
 	require.Equal(d.t, state, st.State, "%+v\n%s", st, d.log)
 	return st
 }

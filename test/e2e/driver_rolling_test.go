@@ -35,7 +35,7 @@ func startRollingReplica(t *testing.T, environ []string) *rollingReplica {
 
 func (r *rollingReplica) start(more ...string) {
 	r.process = startProcess(r.t, append(append(r.environ, "LISTEN_ADDR="+r.address, "PUBLIC_URL=http://"+r.address, "ADMIN_ADDR="+r.admin), more...), "run")
-	require.Eventually(r.t, r.ask, waitTimeout, 20*time.Millisecond, "%s", r.process.cmd.Stderr)
+	eventually(r.t, r.ask, "%s", r.process.cmd.Stderr)
 }
 
 // restart replaces the process, as a rolling update does: the next replica has its turn when this one is ready, as the poll finds it.
@@ -43,7 +43,7 @@ func (r *rollingReplica) restart() {
 	r.signal()
 	require.NoError(r.t, r.process.cmd.Wait(), "%s", r.process.cmd.Stderr)
 	r.start()
-	require.Eventually(r.t, r.ready.Load, waitTimeout, 20*time.Millisecond)
+	eventually(r.t, r.ready.Load)
 }
 
 func (r *rollingReplica) signal() {

@@ -234,7 +234,7 @@ func (d *dev) replay(id string, times int) {
 	d.t.Helper()
 	before := len(d.simulatorCallbacks(id))
 	d.control(http.MethodPost, "/orders/"+id+"/callback", map[string]any{"variant": "replay", "times": times})
-	require.Eventually(d.t, func() bool { return len(d.simulatorCallbacks(id)) == before+times }, waitTimeout, 25*time.Millisecond)
+	eventually(d.t, func() bool { return len(d.simulatorCallbacks(id)) == before+times })
 }
 
 // signs delivers a genuine callback about an order with some of its fields changed, which must be taken.

@@ -51,15 +51,18 @@ func (n node) on(databaseURL string) (string, error) {
 
 // everywhere runs f on every node, the coordinator first.
 func (s *server) everywhere(ctx context.Context, databaseURL string, f func(*pgx.Conn) error) error {
-	urls := []string{databaseURL}
+	if databaseURL == s.url {
+		if err := s.admin(ctx, f); err != nil {
+			return err
+		}
+	} else if err := on(ctx, databaseURL, f); err != nil {
+		return err
+	}
 	for _, n := range s.workers {
 		u, err := n.on(databaseURL)
 		if err != nil {
 			return err
 		}
-		urls = append(urls, u)
-	}
-	for _, u := range urls {
 		if err := on(ctx, u, f); err != nil {
 			return err
 		}

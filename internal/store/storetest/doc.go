@@ -11,8 +11,9 @@
 // not through a pooler in transaction mode; else one from this machine's Postgres binaries; else one in a container
 // (TEST_POSTGRES=container skips the binaries). With TEST_POOLER, a host and port, databases with a schema are reached through the
 // transaction pooler there; deploy/pgbouncer/test starts one. There is one per test binary, started
-// by the first test that asks and gone with the binary. Its folder under the temporary directory is taken up again by
-// the next run, template included, so only the first run pays for making it.
+// by the first test that asks and gone with the binary. Its folder is in memory, /dev/shm, if there are 2 GB of room and TMPDIR is not
+// set; else it is under the temporary directory. The next run takes it up again, template included, so only the first run pays for
+// making it.
 //
 // The template's name holds a hash of go.mod and of the folder migrations, so a change there makes a new one; several
 // test binaries may share a server. Without Postgres a test fails, it is never skipped.
