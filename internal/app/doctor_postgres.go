@@ -39,12 +39,10 @@ func (d *doctor) disk(ctx context.Context, pool *pgxpool.Pool) {
 	if link, _ := pgsession.LinkOf(pool.Config().ConnConfig); link == pgsession.LinkLocal && folder != nil {
 		seen = d.rooms(*folder, filepath.Join(*folder, "pg_wal"))
 	}
-	switch {
-	case seen == nil:
-		d.ok("disk", "the database has %s; how much room its server has left cannot be seen from here: watch it there", size)
-	default:
-		d.ok("disk", "the database has %s; %s", size, strings.Join(seen, "; "))
+	if len(seen) == 0 {
+		seen = []string{"how much room its server has left cannot be seen from here: watch it there"}
 	}
+	d.ok("disk", "the database has %s; %s", size, strings.Join(seen, "; "))
 }
 
 // rooms checks the file systems of folders, each once, and says what each has left. Of a folder that this machine or process does not

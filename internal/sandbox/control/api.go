@@ -35,7 +35,11 @@ func Routes[S Validated](r chi.Router, s *Switches[S]) {
 	r.Get("/faults", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, s.Faults()) })
 	r.Post("/faults", Do(http.StatusCreated, func(_ string, f fault.Fault) (any, error) {
 		id, err := s.AddFault(f)
-		return map[string]string{"id": id}, err
+		answer := map[string]string{"id": id}
+		if w := s.waiting(f); w != "" {
+			answer["warning"] = w
+		}
+		return answer, err
 	}))
 	r.Delete("/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()

@@ -56,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	b := &fixture{settings: defaults()}
 	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, Names{
-		Endpoints: []string{"check", "refund"}, Statuses: []string{"check"}, Variants: []string{"forged", "unsigned"},
+		Known: func(id string) bool { return id == "o" }, Endpoints: []string{"check", "refund"}, Statuses: []string{"check"}, Variants: []string{"forged", "unsigned"},
 	})
 	log := record.New(10)
 	log.Add(record.Request{Endpoint: "check", OrderID: "known"})
@@ -142,6 +142,10 @@ func TestFaultsOverTheAPI(t *testing.T) {
 	b.expect(t, "DELETE", "/faults/2", "", 404, `{"error":"nosuchfault"}`)
 	b.expect(t, "GET", "/faults", "", 200, `[{"id":"1","kind":"drop_after","endpoint":"check","hits":0}]`)
 	b.expect(t, "DELETE", "/faults", "", 200, `[]`)
+	b.expect(t, "POST", "/faults", `{"kind":"drop_after","order_id":"o"}`, 201, `{"id":"3"}`)
+	_, _, raw = b.call(t, "POST", "/control/faults", `{"kind":"drop_after","order_id":"later"}`)
+	require.Contains(t, raw, `"warning": "No order \"later\" is here yet: the fault does nothing until one comes.`)
+	b.ClearFaults()
 	require.Empty(t, b.Faults())
 }
 
@@ -200,6 +204,8 @@ func TestFormsOfTheDevelopersPage(t *testing.T) {
 		"kind": {"check_lie"}, "endpoint": {"check"}, "order_id": {"o"}, "count": {"2"}, "delay_ms": {"3"}, "variant": {"v"}, "code": {"FINISHED"},
 	}))
 	require.Equal(t, []fault.Fault{{ID: "1", Kind: fault.CheckLie, Endpoint: "check", OrderID: "o", Count: 2, DelayMS: 3, Variant: "v", Code: "FINISHED"}}, b.Faults())
+	require.Contains(t, send("/faults", url.Values{"kind": {"drop_after"}, "order_id": {"later"}}), "/simulator/?message=Done.+No+order+%22later%22+is+here+yet")
+	send("/faults/remove", url.Values{"id": {"2"}})
 	require.Contains(t, send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}), "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22%3A+it+must+be+one+of")
 	send("/faults", url.Values{"kind": {"drop_after"}})
 	send("/faults/remove", url.Values{"id": {"1"}})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -13,12 +14,13 @@ import (
 
 // Forms adds switches to the developer's page: /console/faults, /console/faults/remove and /console/settings.
 func Forms[S Validated](r chi.Router, s *Switches[S]) {
-	r.Post("/console/faults", Form(func(f url.Values) error {
-		_, err := s.AddFault(fault.Fault{
+	r.Post("/console/faults", form(func(f url.Values) (string, error) {
+		added := fault.Fault{
 			Kind: fault.Kind(f.Get("kind")), Endpoint: f.Get("endpoint"), OrderID: f.Get("order_id"), Count: Number(f, "count"),
 			DelayMS: Number(f, "delay_ms"), Variant: f.Get("variant"), Code: f.Get("code"),
-		})
-		return err
+		}
+		_, err := s.AddFault(added)
+		return s.waiting(added), err
 	}))
 	r.Post("/console/faults/remove", Form(func(f url.Values) error {
 		if f.Get("id") == "" {
@@ -34,6 +36,11 @@ func Forms[S Validated](r chi.Router, s *Switches[S]) {
 // Form is a form of the developer's page under /console/: it does what action says and goes back to the page it was
 // sent from, with the error if there is one.
 func Form(action func(url.Values) error) http.HandlerFunc {
+	return form(func(f url.Values) (string, error) { return "", action(f) })
+}
+
+// form is Form of an action that has something to say.
+func form(action func(url.Values) (warning string, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !page.ReadForm(w, r) {
 			return
@@ -42,8 +49,9 @@ func Form(action func(url.Values) error) http.HandlerFunc {
 		if id := r.PostForm.Get("back"); id != "" {
 			to += "orders/" + url.PathEscape(id)
 		}
-		message := "Done."
-		if err := action(r.PostForm); err != nil {
+		warning, err := action(r.PostForm)
+		message := strings.TrimSpace("Done. " + warning)
+		if err != nil {
 			message = "Not done: " + err.Error()
 		}
 		http.Redirect(w, r, to+"?message="+url.QueryEscape(message), http.StatusSeeOther)

@@ -24,6 +24,8 @@ type Switches[S Validated] struct {
 
 // Names are what a fault may name at a provider.
 type Names struct {
+	// Known reports whether an order of an id is here.
+	Known func(orderID string) bool
 	// Endpoints are those of the API, by path. Statuses are those among them that tell an order's status.
 	Endpoints, Statuses []string
 	// Variants are the callbacks that CallbackForged can send.
@@ -120,6 +122,15 @@ func (s *Switches[S]) AddFault(f fault.Fault) (string, error) {
 		}
 	}
 	return s.faults.Add(f)
+}
+
+// waiting says that a fault is for an order that is not here, and "" for every other fault. Whoever makes orders by ids of their own has
+// such a fault wait for one.
+func (s *Switches[S]) waiting(f fault.Fault) string {
+	if f.OrderID == "" || s.Known(f.OrderID) {
+		return ""
+	}
+	return fmt.Sprintf("No order %q is here yet: the fault does nothing until one comes. An order is named by its provider_order_id, not by payrelay's id.", f.OrderID)
 }
 
 // RemoveFault switches one fault off and reports whether it was on.

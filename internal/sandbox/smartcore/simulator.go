@@ -134,7 +134,10 @@ func New(cfg Config) (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smartcore simulator: %w", err)
 	}
-	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, control.Names{Endpoints: Endpoints(), Statuses: []string{endpointCheck}, Variants: Variants()})
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, control.Names{
+		Endpoints: Endpoints(), Statuses: []string{endpointCheck}, Variants: Variants(),
+		Known: func(id string) bool { o, ok := t.Order(id); return ok && o.OrderID == id },
+	})
 	t.sender = callback.New(callback.Config{
 		Provider: "smartcore", UserAgent: "SmartCore-sandbox", ContentType: "application/x-www-form-urlencoded",
 		Guard: &t.mu, Timeout: t.callbackTimeout, Queue: t.queue, Now: t.now, Log: t.log,

@@ -112,6 +112,7 @@ func New(cfg Config) (*Simulator, error) {
 	}
 	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, control.Names{
 		Endpoints: Endpoints(), Statuses: slices.Sorted(maps.Keys(reads)), Variants: Variants(),
+		Known: func(id string) bool { o, ok := t.Order(id); return ok && o.ExternalID == id },
 	})
 	t.sender = callback.New(callback.Config{
 		Provider: "uapay", UserAgent: "UAPAY-sandbox", ContentType: "application/json",
