@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"math"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -97,24 +95,12 @@ func (s *Store) addOld(ctx context.Context, item *payment.FeedItem, key payment.
 	return err
 }
 
-// FeedCursor implements payment.Store. Times follow places but for the length of a transaction, so the place is searched by halves,
-// and a margin earlier.
+// FeedCursor implements payment.Store. Times follow places but for the length of a transaction, so the place is a margin earlier.
 func (s *Store) FeedCursor(ctx context.Context, shop uuid.UUID, since time.Time) (string, error) {
 	var cursor string
 	err := s.read(ctx, "find a place in the feed", func(ctx context.Context, q *db.Queries) error {
-		place, err := q.FeedPlace(ctx, db.FeedPlaceParams{ShopID: shop, CursorEpoch: math.MaxInt64})
-		if err != nil {
-			return err
-		}
-		before := sort.Search(int(place.Last), func(before int) bool {
-			if err != nil {
-				return true
-			}
-			var at time.Time
-			at, err = q.FeedTime(ctx, db.FeedTimeParams{ShopID: shop, Position: int64(before) + 1})
-			return !at.Before(since.Add(-rewindMargin))
-		})
-		cursor = feedCursor(place.Epoch, int64(before))
+		place, err := q.FeedPlaceSince(ctx, db.FeedPlaceSinceParams{ShopID: shop, Since: since.Add(-rewindMargin)})
+		cursor = feedCursor(place.Epoch, place.Before)
 		return err
 	})
 	return cursor, err

@@ -12,9 +12,19 @@ FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_i
 WHERE n.shop_id = @shop_id AND n.position > @after_position
 ORDER BY n.position LIMIT @max_rows;
 
--- name: FeedTime :one
--- When the notification at a place, or the next one, was written.
-SELECT n.created_at FROM notifications n WHERE n.shop_id = @shop_id AND n.position >= @position ORDER BY n.position LIMIT 1;
+-- name: FeedPlaceSince :one
+-- How many notifications come before those that were written since a time. Times follow places, so the place is searched by halves: each
+-- step reads one row by index, about twenty among a million.
+WITH RECURSIVE halves (low, high) AS (
+    SELECT 0::bigint, coalesce((SELECT p.position FROM feed_positions p WHERE p.shop_id = @shop_id), 0)::bigint
+    UNION ALL
+    SELECT CASE WHEN n.earlier THEN h.low + (h.high - h.low) / 2 + 1 ELSE h.low END, CASE WHEN n.earlier THEN h.high ELSE h.low + (h.high - h.low) / 2 END
+    FROM halves h CROSS JOIN LATERAL (
+        SELECT coalesce((SELECT t.created_at FROM notifications t WHERE t.shop_id = @shop_id AND t.position > h.low + (h.high - h.low) / 2 ORDER BY t.position LIMIT 1) < @since::timestamptz, false) AS earlier
+    ) n
+    WHERE h.low < h.high
+)
+SELECT coalesce((SELECT max(e.epoch) FROM feed_epochs e), 0)::bigint AS epoch, h.low::bigint AS before FROM halves h WHERE h.low = h.high;
 
 -- name: RaiseFeedEpoch :one
 INSERT INTO feed_epochs (epoch, since)
