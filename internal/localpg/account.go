@@ -60,8 +60,10 @@ func (a *account) own(path string) error {
 
 // MkdirTemp makes a temporary folder that the account of Postgres may pass through, so that a server's data lies below it and goes
 // with it.
-func MkdirTemp(pattern string) (string, error) {
-	dir, err := os.MkdirTemp("", pattern)
+func MkdirTemp(pattern string) (string, error) { return mkdirTemp("", pattern) }
+
+func mkdirTemp(parent, pattern string) (string, error) {
+	dir, err := os.MkdirTemp(parent, pattern)
 	if err == nil {
 		err = os.Chmod(dir, 0o711) //nolint:gosec // see above
 	}

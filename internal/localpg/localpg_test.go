@@ -59,7 +59,7 @@ func run(t *testing.T, opts Options) *Server {
 // sharedDir is a folder that an unprivileged account can reach; t.TempDir is not always one.
 func sharedDir(t *testing.T) string {
 	t.Helper()
-	top, err := MkdirTemp("localpg-test-")
+	top, err := mkdirTemp(FastDir(), "localpg-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
 	return filepath.Join(top, "pg")
@@ -74,7 +74,7 @@ var made struct {
 }
 
 func makeOnce() {
-	if made.dir, made.err = MkdirTemp("localpg-made-"); made.err != nil {
+	if made.dir, made.err = mkdirTemp(FastDir(), "localpg-made-"); made.err != nil {
 		return
 	}
 	var s *Server
@@ -420,4 +420,14 @@ func TestAFullDiskIsSaidInOneSentence(t *testing.T) {
 	c := &cluster{dir: "/data"}
 	require.NoError(t, c.diskFull("FATAL:  could not bind"))
 	require.ErrorContains(t, c.diskFull(`FATAL:  could not extend file "base/1/2691": No space left on device`), "the disk of /data is full: make room")
+}
+
+func TestFastServersAreInMemoryIfThereIsRoom(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	require.Equal(t, temporary, roomiest("/"), "whoever names a place gets it")
+	t.Setenv("TMPDIR", "")
+	require.Equal(t, "/", roomiest("/"))
+	require.Equal(t, os.TempDir(), roomiest("/proc"), "no room there")
+	require.Equal(t, os.TempDir(), roomiest("/nowhere"))
 }

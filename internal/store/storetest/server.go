@@ -120,26 +120,10 @@ func startOwn(ctx context.Context) (*localpg.Server, error) {
 	return nil, fmt.Errorf("all %d folders in %s are in use", maxSlots, base)
 }
 
-// memoryDir is a folder in memory on Linux. memoryWanted is what the servers of a whole run may fill there.
-const (
-	memoryDir    = "/dev/shm"
-	memoryWanted = 2 << 30
-)
-
-// roomiest returns the folder in memory if it has the room and TMPDIR names no other place, else the folder for temporary files. A new
-// database is 580 files, and ext4 is slow to make files where many were removed a moment ago: in memory one costs a seventh.
-func roomiest(memory string) string {
-	var fs syscall.Statfs_t
-	if os.Getenv("TMPDIR") != "" || syscall.Statfs(memory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < memoryWanted { //nolint:gosec // a size is never negative
-		return os.TempDir()
-	}
-	return memory
-}
-
 // slotsDir is the folder of this user's folders. The name can be foretold and the place is open to all, so one that
 // somebody else made is passed over.
 func slotsDir() (string, error) {
-	base := filepath.Join(roomiest(memoryDir), fmt.Sprintf("payrelay-test-%d", os.Getuid()))
+	base := filepath.Join(localpg.FastDir(), fmt.Sprintf("payrelay-test-%d", os.Getuid()))
 	if err := os.Mkdir(base, 0o711); err != nil && !os.IsExist(err) { //nolint:gosec // root's server has another account
 		return "", fmt.Errorf("make a folder for test servers: %w", err)
 	}

@@ -178,13 +178,3 @@ func TestURLOfAnotherDatabase(t *testing.T) {
 		require.Equal(t, "x", conf.Database)
 	}
 }
-
-func TestServersAreInMemoryIfThereIsRoom(t *testing.T) {
-	temporary := t.TempDir()
-	t.Setenv("TMPDIR", temporary)
-	require.Equal(t, temporary, roomiest("/"), "whoever names a place gets it")
-	t.Setenv("TMPDIR", "")
-	require.Equal(t, "/", roomiest("/"))
-	require.Equal(t, os.TempDir(), roomiest("/proc"), "no room there")
-	require.Equal(t, os.TempDir(), roomiest("/nowhere"))
-}
