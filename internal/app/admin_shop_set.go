@@ -59,7 +59,10 @@ func checkDefaults(d shop.Defaults, allowCIDRs []string) error {
 		if u.address == "" {
 			continue
 		}
-		if err := cmp.Or(operatorText{u.flag, u.address}.check(), httpapi.CheckURL(u.address, allowCIDRs)); err != nil {
+		if err := (operatorText{u.flag, u.address}).check(); err != nil {
+			return err
+		}
+		if err := httpapi.CheckURL(u.address, allowCIDRs); err != nil {
 			return fmt.Errorf("%s %w. Nothing was changed", u.flag, err)
 		}
 	}

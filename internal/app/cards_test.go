@@ -72,6 +72,7 @@ func TestOperatorsTextsHoldNoCardNumber(t *testing.T) {
 	}
 	require.Contains(t, b.refused(t, "shop", "create", "shop-4012000000003010"), "the name has digits that may be a card number")
 	require.Contains(t, b.refused(t, "shop", "set", "first", "--notification-url", "https://shop.example/4012000000003010"), "may be a card number")
+	require.Contains(t, b.refused(t, "shop", "set", "first", "--site-url", "https://shop.example/4012000000003010"), "set shop: --site-url has digits")
 }
 
 // refused runs a command that must fail, and returns what it said.

@@ -308,12 +308,12 @@ func (c *connection) hold(gone chan struct{}) {
 	}
 }
 
-// CloseNew closes the connections on which nothing was asked yet.
+// CloseNew closes the connections on which nothing was asked yet, and those that are held: a stop waits for neither.
 func (l *Limiter) CloseNew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.conns {
-		if c.isNew {
+		if c.isNew || c.gone != nil {
 			_ = c.conn.Close() // the server notes that it is closed
 		}
 	}

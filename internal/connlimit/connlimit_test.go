@@ -202,10 +202,15 @@ func TestWhatIsOneAddress(t *testing.T) {
 
 func TestCloseNew(t *testing.T) {
 	t.Parallel()
-	l := New(Limits{})
-	quiet, asked := open(l, "192.0.2.1"), open(l, "192.0.2.1").ask(false)
-	l.CloseNew()
-	require.Equal(t, []bool{true, false}, closed(quiet, asked))
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{})
+		quiet, asked, held := open(l, "192.0.2.1"), open(l, "192.0.2.1").ask(false), open(l, "192.0.2.1").ask(false)
+		go Hold(held.ctx, time.Second)
+		synctest.Wait()
+		l.CloseNew()
+		require.Equal(t, []bool{true, false, true}, closed(quiet, asked, held))
+		held.hangUp()
+	})
 }
 
 // TestAFloodPaysForItself holds that a shop which has just connected is not closed for a flood from few addresses.

@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"payrelay/internal/card/detect"
 )
 
 // Addresses replace, in the examples, those that `dev` has unless it is told otherwise. An empty one is left as it is written,
@@ -85,7 +87,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if at == "/docs/search" {
-		s.write(w, r, http.StatusOK, s.searched(r.URL.Query().Get("q")))
+		s.write(w, r, http.StatusOK, s.searched(detect.Mask(r.URL.Query().Get("q"))))
 		return
 	}
 	p, ok := s.pages[at]

@@ -198,6 +198,9 @@ func TestTheResultsOfASearch(t *testing.T) {
 	require.Contains(t, page, `<a href="/docs/guides/refunds">`)
 	require.NotContains(t, page, "<b>refund")
 	require.Contains(t, get(s, "/docs/search").Body.String(), "Type a word")
+	for _, query := range []string{"card+4012+8888+8888+1881", "4012888888881881"} {
+		require.NotRegexp(t, "8888 ?8888", get(s, "/docs/search?q="+query).Body.String())
+	}
 	require.Equal(t, http.StatusOK, get(s, "/docs/search?q="+strings.Repeat("a+", 5000)).Code)
 }
 

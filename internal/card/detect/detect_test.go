@@ -48,6 +48,16 @@ func shifted(zero rune) func(string) string {
 	return mapped(func(_ int, r rune) string { return string(r - '0' + zero) })
 }
 
+// encircled writes digits of which the zero stands apart from the others.
+func encircled(zero, one rune) func(string) string {
+	return mapped(func(_ int, r rune) string {
+		if r == '0' {
+			return string(zero)
+		}
+		return string(r - '1' + one)
+	})
+}
+
 func around(before, after string) func(string) string {
 	return func(number string) string { return before + number + after }
 }
@@ -102,6 +112,11 @@ func spellings() []spelling {
 		{"combining marks", spaced("\u0301", 3), Evident},
 		{"full width", shifted('０'), Evident},
 		{"mathematical", shifted('𝟬'), Evident},
+		{"circled", encircled('⓪', '①'), Evident},
+		{"circled twice", encircled('0', '⓵'), Evident},
+		{"circled in black", encircled('⓿', '❶'), Evident},
+		{"circled without serifs", encircled('🄋', '➀'), Evident},
+		{"circled in black without serifs", encircled('🄌', '➊'), Evident},
 		{"Arabic digits", shifted('٠'), Ambiguous},
 		{"Devanagari digits", shifted('०'), Ambiguous},
 		{"keycaps", mapped(func(_ int, r rune) string { return string(r) + "\ufe0f\u20e3" }), Evident},
@@ -148,6 +163,8 @@ func spellings() []spelling {
 		{"an expiry and a code", around("", " 1230 739"), Evident},
 		{"a code", around("", "|739"), Evident},
 		{"track 2", around(";", "=30121010000000000000?"), Evident},
+		{"track 2 of a chip", around("", "D30121010000000000000F"), Evident},
+		{"track 2 as long as a hash", func(n string) string { return n + "D301210100000000000000000"[:32-len(n)] }, Evident},
 		{"track 1", around("%B", "^DOE/JOHN^30121010000000000000?"), Evident},
 		{"as in a spreadsheet", func(n string) string { return n[:1] + "." + n[1:] + "E" + fmt.Sprint(len(n)-1) }, Ambiguous},
 		{"zeros before", around("000", ""), Ambiguous},

@@ -79,6 +79,8 @@ func compatible(r rune) []char {
 		out[i].r = c
 		if digit, ok := decimal(c); ok {
 			out[i].r, out[i].disguised = digit, c != r
+		} else if digit, ok := circled(c); ok {
+			out[i].r, out[i].disguised = digit, true
 		}
 	}
 	return out
@@ -97,6 +99,20 @@ func decimal(r rune) (rune, bool) {
 	for _, t := range unicode.Nd.R32 {
 		if rune(t.Lo) <= r && r <= rune(t.Hi) { //nolint:gosec // code points fit
 			return '0' + (r-rune(t.Lo))%10, true //nolint:gosec // code points fit
+		}
+	}
+	return 0, false
+}
+
+// circled returns the ASCII digit of a circled one that has no compatible form.
+func circled(r rune) (rune, bool) {
+	switch r {
+	case '⓿', '🄋', '🄌':
+		return '0', true
+	}
+	for _, one := range []rune{'⓵', '❶', '➀', '➊'} {
+		if one <= r && r < one+9 {
+			return '1' + r - one, true
 		}
 	}
 	return 0, false

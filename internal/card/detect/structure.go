@@ -12,6 +12,7 @@ var (
 	hashForm  = regexp.MustCompile(`(?i)\b(?:[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b`) // ids of ours and of providers
 	printForm = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(?::[0-9a-f]{2}){15,31}\b`)                      // fingerprints of keys and certificates
 	ibanForm  = regexp.MustCompile(`\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`)
+	chip      = regexp.MustCompile(`^[0-9]{13,19}D[0-9]{7,}F?$`) // track 2 as a card's chip has it
 	phone     = regexp.MustCompile(`^\s*\+[0-9 ()./-]{6,25}$`)
 )
 
@@ -20,7 +21,8 @@ func structured(text, field string, chars []char) bool {
 	var forms [][]int
 	for _, form := range []*regexp.Regexp{uuidForm, hashForm, printForm} {
 		for _, at := range form.FindAllStringIndex(text, -1) {
-			if strings.ContainsAny(text[at[0]:at[1]], "abcdefABCDEF") { // digits alone are anything
+			word := text[at[0]:at[1]]
+			if strings.ContainsAny(word, "abcdefABCDEF") && !chip.MatchString(word) { // digits alone are anything
 				forms = append(forms, at)
 			}
 		}
