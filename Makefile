@@ -38,6 +38,7 @@ SEED ?= $(shell date +%s)
 # $(call need,COMMAND,WHERE FROM) ends a target before it does half of its work.
 need = @command -v $(1) >/dev/null || { echo 'make $@ needs $(1): $(2)' >&2; exit 1; }
 need_npm = $(call need,npm,install Node.js 20 or later (Debian: apt-get install nodejs npm))
+need_gcc = $(call need,gcc,the race detector is linked by it (Debian: apt-get install gcc libc6-dev))
 need_docker = @docker info >/dev/null 2>&1 || { echo 'make $@ needs Docker: install it, start its daemon, and see that "docker info" works for you' >&2; exit 1; }
 
 .PHONY: help
@@ -116,7 +117,7 @@ test-pgbouncer: ## run the end-to-end tests through a PgBouncer with the committ
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
-	$(call need,gcc,the race detector is linked by it (Debian: apt-get install gcc libc6-dev))
+	$(need_gcc)
 	CGO_ENABLED=1 go test -race -timeout $(RACETIME) $$(go list ./internal/... | grep -E '/internal/($(RACE))(/|$$)')
 
 .PHONY: vet
@@ -147,6 +148,7 @@ tidy: ## fail if go.mod or go.sum is not tidy
 
 .PHONY: generate
 generate: client/typescript/node_modules/.package-lock.json ## make the code that comes from SQL and from the OpenAPI document, and the alert rules for Kubernetes
+	$(need_npm)
 	$(TOOL) sqlc generate
 	$(TOOL) oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml
 	$(TOOL) oapi-codegen -config client/go/oapi-codegen.yaml api/openapi.yaml
@@ -162,10 +164,13 @@ generated: generate ## fail if generate changes a committed file
 
 .PHONY: contract
 contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml, and try the clients that generators make of it
+	$(need_npm)
 	cd test/contract && go vet . && go test -count=1 -skip '^TestShop' .
 
 .PHONY: clients
 clients: client/typescript/node_modules/.package-lock.json examples/shop-express/node_modules/.package-lock.json ## test the clients in Go and TypeScript, and a shop with each
+	$(need_npm)
+	$(need_gcc)
 	cd client/go && go vet . && CGO_ENABLED=1 go test -race .
 	cd client/typescript && npm test --silent
 	cd examples/shop-go && go vet .
