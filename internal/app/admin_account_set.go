@@ -88,11 +88,11 @@ func (c accountSetCmd) given() (map[string]string, error) {
 	return given, settingsText(given)
 }
 
-// settingsText refuses settings that could not be printed as they are.
+// settingsText refuses settings that must not be kept, or that could not be printed as they are.
 func settingsText(given map[string]string) error {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		wrong = append(wrong, operatorText{"the setting " + strconv.Quote(key), given[key]}.checkControls())
+		wrong = append(wrong, operatorText{"the setting " + strconv.Quote(key), given[key]}.check())
 	}
 	return errors.Join(wrong...)
 }

@@ -73,6 +73,11 @@ func TestOperatorsTextsHoldNoCardNumber(t *testing.T) {
 	require.Contains(t, b.refused(t, "shop", "create", "shop-4012000000003010"), "the name has digits that may be a card number")
 	require.Contains(t, b.refused(t, "shop", "set", "first", "--notification-url", "https://shop.example/4012000000003010"), "may be a card number")
 	require.Contains(t, b.refused(t, "shop", "set", "first", "--site-url", "https://shop.example/4012000000003010"), "set shop: --site-url has digits")
+	for _, setting := range []string{"provider_account=4012000000003010", "gateway_url=https://provider.example/4012000000003010", "form_hosts=4012000000003010.example"} {
+		require.Contains(t, b.refused(t, "account", "set", "EUR-1", setting), "may be a card number", setting)
+	}
+	require.Contains(t, b.refused(t, "account", "create", "EUR-9", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "s"),
+		"--provider-account", "4012000000003010"), "may be a card number")
 }
 
 // refused runs a command that must fail, and returns what it said.
