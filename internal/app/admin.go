@@ -28,7 +28,7 @@ type database struct {
 	close func()
 }
 
-func databaseURL(io *Streams) (url string, dev bool, err error) {
+func databaseURL(ctx context.Context, io *Streams) (url string, dev bool, err error) {
 	vars := map[string]string{}
 	for _, name := range []string{"DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEYSET", "SECRET_KEYSET_FILE"} {
 		vars[name] = lookup(io.Environ, name)
@@ -39,14 +39,15 @@ func databaseURL(io *Streams) (url string, dev bool, err error) {
 	if vars["DATABASE_URL"] != "" {
 		return vars["DATABASE_URL"], false, nil
 	}
-	if running, err := readReady(devFolder); err == nil && running.DatabaseURL != "" {
-		return running.DatabaseURL, true, nil
+	running, err := runningReady(ctx, devFolder)
+	if err != nil {
+		return "", false, fmt.Errorf("DATABASE_URL is not set: set it to the database of the service; %w", err)
 	}
-	return "", false, fmt.Errorf("DATABASE_URL is not set, and no 'server dev' runs in this folder: set it to the database of the service")
+	return running.DatabaseURL, true, nil
 }
 
 func openDatabase(ctx context.Context, io *Streams) (*database, error) {
-	url, _, err := databaseURL(io)
+	url, _, err := databaseURL(ctx, io)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ type migrateUpCmd struct{}
 
 // Run implements the command.
 func (migrateUpCmd) Run(ctx context.Context, io *Streams) error {
-	url, err := migrateURL(io)
+	url, err := migrateURL(ctx, io)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ type migrateStatusCmd struct{}
 
 // Run implements the command.
 func (migrateStatusCmd) Run(ctx context.Context, io *Streams) error {
-	url, err := migrateURL(io)
+	url, err := migrateURL(ctx, io)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (migrateStatusCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 // migrateURL prefers the direct connection where there is one.
-func migrateURL(io *Streams) (string, error) {
+func migrateURL(ctx context.Context, io *Streams) (string, error) {
 	vars := map[string]string{"MIGRATE_DATABASE_URL": lookup(io.Environ, "MIGRATE_DATABASE_URL"), "MIGRATE_DATABASE_URL_FILE": lookup(io.Environ, "MIGRATE_DATABASE_URL_FILE")}
 	if problems := secretFiles(configType, vars); len(problems) > 0 {
 		return "", fmt.Errorf("%s", strings.Join(problems, "; "))
@@ -147,7 +148,7 @@ func migrateURL(io *Streams) (string, error) {
 	if vars["MIGRATE_DATABASE_URL"] != "" {
 		return vars["MIGRATE_DATABASE_URL"], nil
 	}
-	url, _, err := databaseURL(io)
+	url, _, err := databaseURL(ctx, io)
 	return url, err
 }
 

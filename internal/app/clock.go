@@ -105,7 +105,7 @@ func (c clockAdvanceCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	at, err := c.address()
+	at, err := c.address(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ type clockShowCmd struct{ runningDev }
 
 // Run implements the command.
 func (c clockShowCmd) Run(ctx context.Context, io *Streams) error {
-	at, err := c.address()
+	at, err := c.address(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,8 +151,8 @@ type runningDev struct {
 }
 
 // address is where its clock is.
-func (d runningDev) address() (string, error) {
-	ready, err := readReady(d.Data)
+func (d runningDev) address(ctx context.Context) (string, error) {
+	ready, err := runningReady(ctx, d.Data)
 	return ready.Sandbox + "/clock", err
 }
 

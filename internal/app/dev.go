@@ -139,6 +139,11 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		a.pool.Close()
 		return err
 	}
+	defer func() {
+		if last, err := readReady(d.Data); err == nil && last == ready { // else another 'dev' has the folder by now
+			_ = os.Remove(readyFile(d.Data))
+		}
+	}()
 	defer sites.hosts.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	if sites.simulator != nil {
@@ -236,7 +241,7 @@ func (d devCmd) announce(out io.Writer, r Ready) error {
 		return err
 	}
 	// Operators' commands find a running `dev` by this file.
-	if err := os.WriteFile(filepath.Join(d.Data, "dev.json"), line, 0o600); err != nil {
+	if err := os.WriteFile(readyFile(d.Data), line, 0o600); err != nil {
 		return fmt.Errorf("write down where everything is: %w", err)
 	}
 	if d.JSON {

@@ -58,7 +58,7 @@ func (d *doctor) add(level, check, text string, a ...any) {
 // Run implements the command.
 func (c doctorCmd) Run(ctx context.Context, io *Streams) error {
 	d := &doctor{rows: c.Rows, free: c.Free}
-	d.configuration(io)
+	d.configuration(ctx, io)
 	d.files()
 	if !d.demo { // there they are taken by `dev`
 		d.listener("LISTEN_ADDR", d.config.ListenAddr)
@@ -96,9 +96,9 @@ func (d *doctor) print(io *Streams) error {
 }
 
 // configuration reads what `run` reads. Without any of it, a `dev` of this folder is meant.
-func (d *doctor) configuration(io *Streams) {
+func (d *doctor) configuration(ctx context.Context, io *Streams) {
 	environ := io.Environ
-	if url, dev, err := databaseURL(io); err == nil && dev {
+	if url, dev, err := databaseURL(ctx, io); err == nil && dev {
 		d.demo = true
 		environ = append([]string{"PUBLIC_URL=http://localhost", "DATABASE_URL=" + url, "SECRET_KEYSET=" + secrets.DemoKeyset}, environ...) // another keyset that is given counts
 	}

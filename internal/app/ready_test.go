@@ -5,6 +5,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -43,6 +44,23 @@ func TestCommandsFindTheDevOfTheirFolder(t *testing.T) { //nolint:paralleltest /
 	require.Equal(t, "http://127.0.0.1:23003", client.url)
 }
 
+// A command that needs a running `dev` says in one sentence that there is none, whether it was stopped or killed.
+func TestCommandsSayThatNoDevRuns(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	said := func() string {
+		var problems bytes.Buffer
+		require.NotZero(t, Execute(t.Context(), []string{"clock", "show", "--data", folder}, &Streams{Out: &problems, Err: &problems}))
+		return problems.String()
+	}
+	require.Contains(t, said(), "no 'server dev' runs here: there is no "+readyFile(folder)+": start one, or name its folder with --data\n")
+
+	dead := httptest.NewServer(http.NotFoundHandler())
+	dead.Close()
+	writeReady(t, folder, Ready{Admin: dead.URL, Sandbox: dead.URL})
+	require.Contains(t, said(), "the 'server dev' that "+readyFile(folder)+" names is gone: nobody answers at "+dead.URL+": start it again\n")
+}
+
 // A long way takes minutes: the clock is printed each second of it.
 func TestAdvanceSaysHowFarItIs(t *testing.T) {
 	t.Parallel()
@@ -51,7 +69,7 @@ func TestAdvanceSaysHowFarItIs(t *testing.T) {
 	simulators := httptest.NewServer(r)
 	defer simulators.Close()
 	folder := t.TempDir()
-	writeReady(t, folder, Ready{Sandbox: simulators.URL})
+	writeReady(t, folder, Ready{Admin: simulators.URL, Sandbox: simulators.URL})
 	var out, progress bytes.Buffer
 	require.Zero(t, Execute(t.Context(), []string{"clock", "advance", "3h", "--step", "1h", "--data", folder}, &Streams{Out: &out, Err: &progress}), progress.String())
 	require.Regexp(t, `^\S+Z, moved by 3h0m0s\n$`, out.String())

@@ -67,10 +67,11 @@ func TestDevPrintsTheWebhookSecretBesideTheKey(t *testing.T) {
 		}, &app.Streams{Out: out, Err: io.Discard, Environ: []string{"DATABASE_URL=" + storetest.URL(t)}})
 	}()
 	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") })
-	stop()
-	<-done
 	file, err := os.ReadFile(filepath.Join(data, "dev.json"))
 	require.NoError(t, err)
+	stop()
+	<-done
+	require.NoFileExists(t, filepath.Join(data, "dev.json"), "nobody is there any more")
 	var ready app.Ready
 	require.NoError(t, json.Unmarshal(file, &ready))
 	require.Regexp(t, `^whsec_`, ready.WebhookSecret)
