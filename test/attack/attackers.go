@@ -110,7 +110,7 @@ func (a *attackers) sayNothing(ctx context.Context, i int) {
 	}
 }
 
-// guess sends wrong keys over one connection for as long as it lasts, at its part of the rate.
+// guess sends wrong keys over one connection, at its part of the rate. It takes another when an answer does not come in time.
 func (a *attackers) guess(ctx context.Context, i int) {
 	c := a.dial(ctx, i)
 	if c == nil {
@@ -121,8 +121,10 @@ func (a *attackers) guess(ctx context.Context, i int) {
 	defer stop()
 	defer func() { _ = c.Close() }()
 	answers := bufio.NewReader(c)
-	for every := keySenders * time.Second / keysASecond; ctx.Err() == nil; wait(ctx, every) {
+	const every = keySenders * time.Second / keysASecond
+	for next := time.Now().Add(every); ctx.Err() == nil; next = time.Now().Add(every) {
 		a.made.Add(1)
+		_ = c.SetDeadline(next)
 		if _, err := fmt.Fprintf(c, "GET /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer prk_live_guess%d\r\n\r\n", i); err != nil {
 			return
 		}
@@ -132,6 +134,7 @@ func (a *attackers) guess(ctx context.Context, i int) {
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
+		wait(ctx, time.Until(next))
 		if res.Close {
 			return
 		}

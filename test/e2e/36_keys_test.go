@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,8 +34,11 @@ func TestAccountSecretIsChangedUnderAPayment(t *testing.T) {
 	d.operator("account", "secret", "promote", "EUR-sandbox")
 	d.pay(o.NextAction.URL, cardSuccess, "")
 	d.await(o.ID, "succeeded")
-	_, metrics := d.adminGet("/metrics")
-	require.Contains(t, metrics, `payrelay_account_callbacks_total{account="EUR-sandbox",provider="smartcore",secrets="previous"} 1`)
+	var metrics string
+	eventually(t, func() bool { // a poll may be before the callback
+		_, metrics = d.adminGet("/metrics")
+		return strings.Contains(metrics, `payrelay_account_callbacks_total{account="EUR-sandbox",provider="smartcore",secrets="previous"} 1`)
+	})
 	require.NotContains(t, metrics, `payrelay_callbacks_total{provider="smartcore",verdict="rejected"}`)
 
 	// The address before a rotation takes callbacks still.

@@ -57,8 +57,11 @@ func TestAnUnhealthyAccountIsPutLast(t *testing.T) {
 		require.Equal(t, "EUR-sandbox", pays(named).Account)
 	}
 	eventually(t, func() bool { return strings.Contains(d.operator("account", "list"), "unhealthy since") })
-	_, metrics := d.adminGet("/metrics")
-	require.Contains(t, metrics, `payrelay_account_demoted{account="EUR-sandbox"} 1`)
+	var metrics string
+	eventually(t, func() bool { // the command read the database, and the service reads it from time to time
+		_, metrics = d.adminGet("/metrics")
+		return strings.Contains(metrics, `payrelay_account_demoted{account="EUR-sandbox"} 1`)
+	})
 	require.Contains(t, metrics, `payrelay_account_demoted{account="EUR-second"} 0`)
 	require.Contains(t, d.log.String(), "an account was demoted")
 
