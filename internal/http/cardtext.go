@@ -24,7 +24,7 @@ func isNumber(path string) bool { return strings.HasSuffix(path, ".card.number")
 // mayHoldCard reports whether a member is meant for card data. It is sent on and never stored.
 func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
 
-// judgeCards lists the members whose texts evidently hold a card number. What only might be one is taken: of honest numbers
+// judgeCards lists the members whose texts evidently hold a card number, and those of metadata with a card's code. What only might be one is taken: of honest numbers
 // of 16 digits one in thirty has the prefix and the check digit of a card. How the reference was judged is counted: it rests as it is.
 func judgeCards(texts []bodyText) (wrong problems, reference string) {
 	var own []card.PAN
@@ -56,6 +56,9 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 		if verdict == detect.Evident {
 			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out")
 		}
+		if ofShop(t.path) && detect.CardCode(t.path, t.text) {
+			wrong.add(fieldName(t.path), "holds a card's code, which must never be stored: leave it out")
+		}
 		if t.path == "reference" {
 			reference = verdict.String()
 		}
@@ -72,7 +75,7 @@ func (o *operation) cardInText(cards, wrong problems) problem {
 		}
 		all = append(all, c)
 	}
-	return problem{Status: http.StatusUnprocessableEntity, Code: codeCardInText, Detail: "A text holds a card number.", Fields: append(all, wrong...).listed()}
+	return problem{Status: http.StatusUnprocessableEntity, Code: codeCardInText, Detail: "A text holds a card number or a card's code.", Fields: append(all, wrong...).listed()}
 }
 
 // cardNumbersIn lists the members of a schema that take a card's number.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -94,6 +95,24 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 	p := readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","amount":1,"reason":"card 4012000000003010"}`))
 	require.Equal(t, []string{"reason"}, p.fields())
 	require.NotContains(t, p.Detail, "belongs", "a refund takes no card")
+}
+
+// TestACardsCodeIsNotKept holds that metadata takes no code by its name.
+func TestACardsCodeIsNotKept(t *testing.T) {
+	t.Parallel()
+	send := func(name, value string) *httptest.ResponseRecorder {
+		return setup(t).send(t, "POST", "/v1/payments", fmt.Sprintf(`{"reference":"r","amount":1,"currency":"EUR","metadata":{%q:%q}}`, name, value))
+	}
+	for _, name := range []string{"cvc", "CVV2", "security_code", "Card-Code"} {
+		p := readProblem(t, send(name, "739"))
+		require.Equal(t, codeCardInText, p.Code, name)
+		require.Equal(t, []string{"metadata." + name}, p.fields())
+		require.Contains(t, p.Detail, "a card's code, which must never be stored")
+		require.NotContains(t, p.Detail, "739")
+	}
+	for name, value := range map[string]string{"cvc": "matched", "code": "739", "cvc_result": "100"} {
+		require.NotContains(t, send(name, value).Body.String(), codeCardInText, name)
+	}
 }
 
 func TestItIsSaidWhereACardNumberBelongs(t *testing.T) {

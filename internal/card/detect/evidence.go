@@ -152,3 +152,18 @@ func cardWord(text string) bool {
 	}
 	return false
 }
+
+// codeNames are what a card's code is called, in small letters.
+var codeNames = map[string]bool{"cvc": true, "cvv": true, "cvc2": true, "cvv2": true, "cvccode": true, "cvvcode": true, "cardcode": true, "securitycode": true, "cardsecuritycode": true}
+
+// CardCode reports whether a field is named after a card's code, and its text may be one: three or four digits.
+func CardCode(field, text string) bool {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, field[strings.LastIndexByte(field, '.')+1:])
+	text = strings.TrimSpace(text)
+	return codeNames[name] && (len(text) == 3 || len(text) == 4) && strings.Trim(text, "0123456789") == ""
+}
