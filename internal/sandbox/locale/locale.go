@@ -67,7 +67,7 @@ func (l *Locale) Sum(s Sum) string {
 	if !ok {
 		decimals = 2
 	}
-	sign, minor, unit := "", uint64(s.Minor), uint64(1)
+	sign, minor, unit := "", uint64(s.Minor), uint64(1) //nolint:gosec // a negative sum is negated below
 	if s.Minor < 0 {
 		sign, minor = "-", -minor
 	}
