@@ -313,7 +313,11 @@ func (l *Limiter) CloseNew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.conns {
-		if c.isNew || c.gone != nil {
+		held := c.gone != nil
+		if held {
+			l.remove(c) // which ends the wait
+		}
+		if held || c.isNew {
 			_ = c.conn.Close() // the server notes that it is closed
 		}
 	}

@@ -205,10 +205,14 @@ func TestCloseNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Limits{})
 		quiet, asked, held := open(l, "192.0.2.1"), open(l, "192.0.2.1").ask(false), open(l, "192.0.2.1").ask(false)
-		go Hold(held.ctx, time.Second)
+		ended := make(chan struct{})
+		go func() { Hold(held.ctx, time.Second); close(ended) }()
 		synctest.Wait()
+		began := time.Now()
 		l.CloseNew()
 		require.Equal(t, []bool{true, false, true}, closed(quiet, asked, held))
+		<-ended
+		require.Zero(t, time.Since(began), "a stop waits for no refusal")
 		held.hangUp()
 	})
 }

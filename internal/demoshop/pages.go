@@ -36,7 +36,8 @@ func parse(l *locale.Locale) *template.Template {
 	}).ParseFS(assets, "assets/*.html"))
 }
 
-// page is what the templates see, with texts in English: they translate. Refresh is how many seconds a browser without script waits to load it again; 0 never.
+// page is what the templates see, with texts in English: they translate. Refresh is how many seconds a browser without script
+// waits to load it again; 0 never.
 type page struct {
 	Lang    string
 	Title   string

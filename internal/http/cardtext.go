@@ -24,8 +24,9 @@ func isNumber(path string) bool { return strings.HasSuffix(path, ".card.number")
 // mayHoldCard reports whether a member is meant for card data. It is sent on and never stored.
 func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
 
-// judgeCards lists the members whose texts evidently hold a card number, and those of metadata with a card's code. What only might be one is taken: of honest numbers
-// of 16 digits one in thirty has the prefix and the check digit of a card. How the reference was judged is counted: it rests as it is.
+// judgeCards lists the members whose texts evidently hold a card number, and those of metadata with a card's code. What only might
+// be a card number is taken: of honest numbers of 16 digits one in thirty has the prefix and the check digit of a card. How the
+// reference was judged is counted: it rests as it is.
 func judgeCards(texts []bodyText) (wrong problems, reference string) {
 	var own []card.PAN
 	for _, t := range texts {
