@@ -41,7 +41,7 @@ func databaseURL(ctx context.Context, io *Streams) (url string, dev bool, err er
 	}
 	running, err := runningReady(ctx, devFolder)
 	if err != nil {
-		return "", false, fmt.Errorf("DATABASE_URL is not set: set it to the database of the service; %w", err)
+		return "", false, fmt.Errorf("DATABASE_URL is not set: set it to the database of the service, or run this in the folder of a 'server dev'; %w", err)
 	}
 	return running.DatabaseURL, true, nil
 }

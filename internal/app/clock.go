@@ -153,7 +153,10 @@ type runningDev struct {
 // address is where its clock is.
 func (d runningDev) address(ctx context.Context) (string, error) {
 	ready, err := runningReady(ctx, d.Data)
-	return ready.Sandbox + "/clock", err
+	if err != nil {
+		return "", fmt.Errorf("%w: start one, or name its folder with --data", err)
+	}
+	return ready.Sandbox + "/clock", nil
 }
 
 // callClock asks a clock for something, and returns what it says.

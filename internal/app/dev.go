@@ -62,7 +62,17 @@ func (d devCmd) logOutput(w io.Writer) io.Writer {
 	if d.JSON {
 		return w
 	}
-	return zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	return zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+}
+
+// isTerminal reports whether w shows colours.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // Run implements the command.

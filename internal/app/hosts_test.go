@@ -44,6 +44,9 @@ func TestAProviderWithoutListedHosts(t *testing.T) {
 	c.drivers(reg, zerolog.New(&log), false)
 	require.Contains(t, log.String(), `"level":"warn","provider":"smartcore"`)
 	require.NotContains(t, log.String(), "uapay", "its hosts are built in")
+	log.Reset()
+	c.drivers(prometheus.NewRegistry(), zerolog.New(&log), true)
+	require.Empty(t, log.String(), "'dev' calls simulators, whose hosts nobody names")
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP payrelay_provider_any_host 1 if a provider may be called at any host that the database names, because PROVIDER_HOSTS names none of it.
 # TYPE payrelay_provider_any_host gauge

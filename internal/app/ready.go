@@ -37,7 +37,7 @@ func readyFile(folder string) string { return filepath.Join(folder, "dev.json") 
 func readReady(folder string) (r Ready, err error) {
 	text, err := os.ReadFile(readyFile(folder)) //nolint:gosec // in the developer's own folder
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("no 'server dev' runs here: there is no %s: start one, or name its folder with --data", readyFile(folder))
+		return r, fmt.Errorf("no 'server dev' runs here: there is no %s", readyFile(folder))
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &r)
@@ -62,7 +62,7 @@ func runningReady(ctx context.Context, folder string) (Ready, error) {
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", at.Host)
 	if err != nil {
-		return r, fmt.Errorf("the 'server dev' that %s names is gone: nobody answers at %s: start it again", readyFile(folder), r.Admin)
+		return r, fmt.Errorf("the 'server dev' that %s names is gone: nobody answers at %s", readyFile(folder), r.Admin)
 	}
 	return r, conn.Close()
 }

@@ -58,7 +58,7 @@ func TestCommandsSayThatNoDevRuns(t *testing.T) {
 	dead := httptest.NewServer(http.NotFoundHandler())
 	dead.Close()
 	writeReady(t, folder, Ready{Admin: dead.URL, Sandbox: dead.URL})
-	require.Contains(t, said(), "the 'server dev' that "+readyFile(folder)+" names is gone: nobody answers at "+dead.URL+": start it again\n")
+	require.Contains(t, said(), "the 'server dev' that "+readyFile(folder)+" names is gone: nobody answers at "+dead.URL+": start one, or name its folder with --data\n")
 }
 
 // A long way takes minutes: the clock is printed each second of it.

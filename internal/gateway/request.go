@@ -214,7 +214,8 @@ type Balance struct {
 	Currency               money.Currency
 }
 
-// FieldError names a field of the merchant API, dotted, and says what is missing or wrong. It never repeats a value.
+// FieldError names a field of the merchant API, dotted, and says what is missing or wrong. The message goes on where
+// the name ends, such as "is required". It never repeats a value.
 type FieldError struct {
 	Field, Message string
 	// Unsupported says that the provider cannot be told this at all: leaving it out helps, and adding nothing does.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/payment"
 )
 
 // authorize finds the operation by the route that matched, and rejects a key without its scope. That comes first: a replay
@@ -15,7 +17,7 @@ func (s *server) authorize(next http.Handler) http.Handler {
 		c.operation = s.operations[r.Method+" "+chi.RouteContext(r.Context()).RoutePattern()]
 		switch {
 		case c.operation == nil:
-			s.problem(w, r, notFound)
+			s.problem(w, r, problemOf(payment.ErrNotFound))
 			return
 		case !c.principal.May(c.operation.scope):
 			s.failures.counted.WithLabelValues(reasonScope).Inc()

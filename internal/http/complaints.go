@@ -101,7 +101,7 @@ var rules = map[string]func(*openapi3.Schema) string{
 	"exclusiveMinimum":     atLeast,
 	"maximum":              atMost,
 	"exclusiveMaximum":     atMost,
-	"minLength":            func(s *openapi3.Schema) string { return fmt.Sprintf("must have at least %d characters", s.MinLength) },
+	"minLength":            tooShort,
 	"maxLength":            func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d characters", *s.MaxLength) },
 	"maxProperties":        func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d members", *s.MaxProps) },
 	"pattern":              hasForm,
@@ -251,4 +251,11 @@ func enumNames(schema *openapi3.Schema) string {
 		names = append(names, fmt.Sprint(v))
 	}
 	return strings.Join(names, ", ")
+}
+
+func tooShort(s *openapi3.Schema) string {
+	if s.MinLength == 1 {
+		return "must not be empty"
+	}
+	return fmt.Sprintf("must have at least %d characters", s.MinLength)
 }

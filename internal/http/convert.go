@@ -337,7 +337,7 @@ func methodFits(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) bo
 	case m == nil:
 		return true
 	case flow == gateway.FlowHosted && m.Type != oapi.PaymentMethodInputTypeMobile:
-		bad.add("payment_method", "must be left out, or be of type mobile, with flow hosted: the customer types the card into the provider's form")
+		bad.add("payment_method", "must be left out, or be of type mobile, with flow hosted: the customer types the card into the provider's form. A card from a form of your own needs flow direct")
 	case flow == gateway.FlowDirect && m.Type == oapi.PaymentMethodInputTypeMobile:
 		bad.add("payment_method.type", "mobile goes with flow hosted")
 	default:

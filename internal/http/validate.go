@@ -14,7 +14,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/gateway"
-	"payrelay/internal/payment"
 )
 
 // validate holds path, query and body against the contract, and answers with everything that is wrong at once.
@@ -23,11 +22,7 @@ func (s *server) validate(next http.Handler) http.Handler {
 		c := callOf(r.Context())
 		var wrong problems
 		if !c.readPath(r, &wrong) {
-			p := notFound
-			if strings.HasPrefix(r.URL.Path, "/v1/statements/") {
-				p.Detail = payment.ErrTransactionReportNotFound.Message
-			}
-			s.problem(w, r, p)
+			s.problem(w, r, noID)
 			return
 		}
 		c.readQuery(r.URL.RawQuery, &wrong)
@@ -48,7 +43,11 @@ func (s *server) validate(next http.Handler) http.Handler {
 	})
 }
 
-var notFound = problem{Status: http.StatusNotFound, Code: "not_found", Detail: payment.ErrNotFound.Message}
+// noID answers an address with something else in the place of an id.
+var noID = problem{
+	Status: http.StatusNotFound, Code: "not_found",
+	Detail: "The address has no id in it. An id is a UUID, as the answer that made the order has it. By your own reference GET /v1/orders?reference=… finds an order.",
+}
 
 // listed returns the problems in the order of their fields, of each field the first.
 func (p problems) listed() []gateway.FieldError {

@@ -125,6 +125,7 @@ func TestWhatARefundMayTakeBesideADispute(t *testing.T) {
 	require.EqualValues(t, 400, left)
 	_, err = refundable(p, 401)
 	require.Equal(t, CodeRefundTooLarge, CodeOf(err))
+	require.ErrorContains(t, err, "is left to refund.")
 	p.RefundReserved = 100
 	_, err = refundable(p, 400)
 	require.Equal(t, CodeRefundInProgress, CodeOf(err), "the open refund may become free again")

@@ -18,8 +18,8 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 		switch {
 		case minor < 0 || minor > o.Authorized:
 			return &Error{
-				Code: CodeAmountTooLarge, Message: "The amount is more than what is held. Capture at most amount_authorized.",
-				Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be from 1 to %d", o.Authorized)}},
+				Code: CodeAmountTooLarge, Message: fmt.Sprintf("The amount is more than what is held. Capture at most %d.", o.Authorized),
+				Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be at most %d", o.Authorized)}},
 			}
 		case minor == 0:
 			minor = o.Authorized
@@ -42,7 +42,7 @@ func refusesPart(gw gateway.Gateway, o *Order) error {
 		return nil
 	}
 	return &Error{
-		Code: CodeUnsupported, Message: "The provider of account " + o.AccountName + " cannot do this: " + fields[0].Message + ". Nothing was stored or sent.",
+		Code: CodeUnsupported, Message: "The provider of account " + o.AccountName + " cannot do this.",
 		Fields: fields,
 	}
 }
@@ -201,7 +201,7 @@ func holds(o *Order, op gateway.Operation, unpaid bool) error {
 	case o.Status == StatusProcessing && o.modificationPending():
 		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s of this payment is under way. Its notification tells how it ended.", o.Operation)}
 	}
-	return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only an authorized payment can be used for a %s; this one is %s.", op, o.Status)}
+	return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s needs a payment that is authorized; this one is %s.", op, o.Status)}
 }
 
 // notDone tells the shop why nothing was sent, or that the provider did nothing.

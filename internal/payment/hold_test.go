@@ -125,6 +125,7 @@ func TestACaptureOfTooMuchIsNotLookedInto(t *testing.T) {
 	o := authorizedOrder(t)
 	_, err := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(d)}).Capture(t.Context(), o.Key(), 1001)
 	require.Equal(t, CodeAmountTooLarge, CodeOf(err))
+	require.ErrorContains(t, err, "Capture at most 1000.")
 }
 
 // betweenStore does something to the order between its first update and the next.
@@ -375,11 +376,11 @@ func TestWhyACommandCannotBeGiven(t *testing.T) {
 		"a hold is canceled":            {Order{Status: StatusAuthorized}, gateway.OpCancel, false, "", ""},
 		"a form is given up":            {form, gateway.OpCancel, true, "", ""},
 		"a form that cannot be":         {form, gateway.OpCancel, false, CodeUnsupported, "cannot give up a payment that the customer may still make"},
-		"a form is not captured":        {form, gateway.OpCapture, true, CodeInvalidState, "Only an authorized payment can be used for a capture; this one is requires_action"},
+		"a form is not captured":        {form, gateway.OpCapture, true, CodeInvalidState, "A capture needs a payment that is authorized; this one is requires_action"},
 		"a capture is under way":        {Order{Status: StatusProcessing, Operation: gateway.OpCapture}, gateway.OpCancel, true, CodeInvalidState, "A capture of this payment is under way"},
 		"a cancel is under way":         {Order{Status: StatusProcessing, Operation: gateway.OpCancel}, gateway.OpCapture, true, CodeInvalidState, "A cancel of this payment is under way"},
-		"the payment itself is":         {Order{Status: StatusProcessing, Operation: gateway.OpSale}, gateway.OpCancel, true, CodeInvalidState, "Only an authorized payment can be used for a cancel; this one is processing"},
-		"a capture is done":             {Order{Status: StatusSucceeded, Operation: gateway.OpCapture}, gateway.OpCancel, true, CodeInvalidState, "Only an authorized payment can be used for a cancel; this one is succeeded"},
+		"the payment itself is":         {Order{Status: StatusProcessing, Operation: gateway.OpSale}, gateway.OpCancel, true, CodeInvalidState, "A cancel needs a payment that is authorized; this one is processing"},
+		"a capture is done":             {Order{Status: StatusSucceeded, Operation: gateway.OpCapture}, gateway.OpCancel, true, CodeInvalidState, "A cancel needs a payment that is authorized; this one is succeeded"},
 		"a cancel is done":              {Order{Status: StatusCanceled, Operation: gateway.OpCancel}, gateway.OpCapture, true, CodeInvalidState, "this one is canceled"},
 		"nobody knows how the order is": {Order{Status: StatusUnknown, Operation: gateway.OpAuthorize}, gateway.OpCapture, true, CodeInvalidState, "this one is unknown"},
 	} {

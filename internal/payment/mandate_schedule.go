@@ -68,10 +68,10 @@ func (t *MandateTerms) scheduleComplaints() (bad []gateway.FieldError) {
 	case !slices.IsSorted(s.RetryDays) || len(slices.Compact(slices.Clone(s.RetryDays))) != len(s.RetryDays):
 		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: "must rise from one to the next"})
 	case len(s.RetryDays) > 0 && slices.Max(s.RetryDays) >= s.longest():
-		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: fmt.Sprintf("a period has at most %d days, and nothing is tried again after it: use smaller numbers", s.longest())})
+		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: fmt.Sprintf("must be at most %d: nothing is tried again after a period, and the longest has so many days", s.longest())})
 	}
 	if t.MinDays-1 > s.longest() {
-		bad = append(bad, gateway.FieldError{Field: "mandate.min_days", Message: fmt.Sprintf("a period of the schedule has at most %d days, so no charge would be on time: use a longer period, or fewer days", s.longest())})
+		bad = append(bad, gateway.FieldError{Field: "mandate.min_days", Message: fmt.Sprintf("is too much: a period of the schedule has at most %d days, so no charge would be on time. Use a longer period, or fewer days", s.longest())})
 	}
 	return bad
 }

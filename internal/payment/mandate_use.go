@@ -171,7 +171,7 @@ func (in NewPayment) scheduleComplaints(gw gateway.Gateway) []gateway.FieldError
 	}
 	bad := t.scheduleComplaints()
 	if in.Description == "" {
-		bad = append(bad, gateway.FieldError{Field: "description", Message: "required with a schedule: its charges have it, too"})
+		bad = append(bad, gateway.FieldError{Field: "description", Message: "is required with a schedule: its charges have it, too"})
 	}
 	return bad
 }
@@ -179,10 +179,10 @@ func (in NewPayment) scheduleComplaints(gw gateway.Gateway) []gateway.FieldError
 // ownScheduleComplaints is what a provider that charges the first payment's sum by its own schedule could not keep.
 func (t *MandateTerms) ownScheduleComplaints(first int64) (bad []gateway.FieldError) {
 	if t.Schedule != nil {
-		bad = append(bad, gateway.FieldError{Field: "mandate.schedule", Message: "the provider charges by its own schedule: leave this one out"})
+		bad = append(bad, gateway.FieldError{Field: "mandate.schedule", Message: "must be left out: the provider charges by its own schedule"})
 	}
 	if t.MaxAmount < first {
-		bad = append(bad, gateway.FieldError{Field: "mandate.max_amount", Message: fmt.Sprintf("the provider charges the payment's own amount each time: at least %d", first)})
+		bad = append(bad, gateway.FieldError{Field: "mandate.max_amount", Message: fmt.Sprintf("must be at least %d: the provider charges the payment's own amount each time", first)})
 	}
 	return bad
 }

@@ -88,8 +88,8 @@ func refundable(parent *Order, minor int64) (int64, error) {
 	switch {
 	case minor > left || left == 0:
 		return 0, &Error{
-			Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured and not disputed.",
-			Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", left)}},
+			Code: CodeRefundTooLarge, Message: fmt.Sprintf("The refunds of this payment would exceed what was captured and not disputed: at most %d is left to refund.", left),
+			Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be at most %d", left)}},
 		}
 	case minor > left-(parent.RefundReserved-parent.Refunded), minor == 0 && parent.RefundReserved > parent.Refunded:
 		return 0, RefundInProgress()

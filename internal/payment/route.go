@@ -99,7 +99,7 @@ func named(accounts []Account, name string, currency money.Currency, purpose Pur
 	}
 	if currency != "" && accounts[i].Currency != currency {
 		return Account{}, &Error{
-			Code: CodeCurrency, Message: "The account holds another currency. Send its currency, or leave the account out.",
+			Code: CodeCurrency, Message: "The account holds another currency. Send its currency, " + string(accounts[i].Currency) + ", or leave the account out.",
 			Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}},
 		}
 	}

@@ -194,6 +194,9 @@ func (s Subject) testMissingElsewhere(t *testing.T) {
 	g := s.open(t, srv.url, io.Discard)
 	check := func(what string, missing []gateway.FieldError, call func() (gateway.Result, error)) {
 		require.NotEmpty(t, missing, what)
+		for _, f := range missing {
+			requireReadable(t, f)
+		}
 		_, err := call()
 		var e *gateway.Error
 		require.ErrorAs(t, err, &e, what)

@@ -279,6 +279,12 @@ func (s Subject) testEcho(t *testing.T) {
 	}
 }
 
+// requireReadable holds that the message goes on where the field's name ends: answers join the two.
+func requireReadable(t *testing.T, f gateway.FieldError) {
+	t.Helper()
+	require.Regexp(t, `^(is|are|must|cannot) `, f.Message, f.Field)
+}
+
 func (s Subject) testMissingFields(t *testing.T) {
 	t.Parallel()
 	srv := s.serve(t, s.Answer)
@@ -295,7 +301,7 @@ func (s Subject) testMissingFields(t *testing.T) {
 		seen := map[string]bool{}
 		for _, f := range missing {
 			require.NotEmpty(t, f.Field)
-			require.NotEmpty(t, f.Message)
+			requireReadable(t, f)
 			require.False(t, seen[f.Field], "%s twice", f.Field)
 			seen[f.Field] = true
 		}

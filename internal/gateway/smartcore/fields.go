@@ -29,14 +29,14 @@ func (f *fields) refuseIf(given bool, name, message string) {
 
 func (f *fields) need(name, value string) {
 	if strings.TrimSpace(value) == "" {
-		f.add(name, "required by the provider")
+		f.add(name, "is required by the provider")
 	}
 }
 
 // needText is need for a free text that comes back in callbacks.
 func (f *fields) needText(name, text string) {
 	if strings.TrimSpace(strings.Map(unlessSeparator, text)) == "" {
-		f.add(name, "required by the provider: must hold more than blanks, bars (|) and line separators")
+		f.add(name, "is required by the provider: must hold more than blanks, bars (|) and line separators")
 		return
 	}
 	f.echoed(name, text)
@@ -62,7 +62,7 @@ func (f *fields) money(m money.Money) {
 		f.add("amount", "must be more than zero")
 	}
 	if exponent, ok := m.Currency().Exponent(); !ok || exponent != 2 {
-		f.add("currency", "SmartCore takes currencies with two decimals only")
+		f.add("currency", "must have two decimals: SmartCore takes no other")
 	}
 }
 
@@ -84,13 +84,13 @@ func (f *fields) card(name string, c *card.Card) {
 func (f *fields) expiry(name string, e card.Expiry) {
 	switch {
 	case e.Month == 0:
-		f.add(name+".exp_month", "required by the provider, 1 to 12")
+		f.add(name+".exp_month", "is required by the provider, 1 to 12")
 	case e.Month < 1 || e.Month > 12:
 		f.add(name+".exp_month", "must be 1 to 12")
 	}
 	switch {
 	case e.Year == 0:
-		f.add(name+".exp_year", "required by the provider, four digits")
+		f.add(name+".exp_year", "is required by the provider, four digits")
 	case e.Year < 2000 || e.Year > 2099: // two digits travel
 		f.add(name+".exp_year", "must be 2000 to 2099")
 	}

@@ -84,7 +84,7 @@ func (g *Gateway) checkCapture(ref gateway.Ref, amount money.Money) []gateway.Fi
 	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():
 		return []gateway.FieldError{{Field: "amount", Message: "must be more than zero and at most what is held"}}
 	case amount.Minor() < held.Minor() && !g.partialCapture:
-		return []gateway.FieldError{{Field: "amount", Message: "this account captures all of a hold or nothing: leave the amount out"}}
+		return []gateway.FieldError{{Field: "amount", Message: "must be left out: this account captures all of a hold or nothing"}}
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestAnAccountCanRefuseToCaptureAPart(t *testing.T) {
 	a := p.account()
 	a.Settings["partial_capture"] = "no"
 	g := open(t, a)
-	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "this account captures all of a hold or nothing: leave the amount out"}}, g.Check(gateway.CaptureRequest{Ref: ref("o-1", 1000), Amount: eur(900)}))
+	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "must be left out: this account captures all of a hold or nothing"}}, g.Check(gateway.CaptureRequest{Ref: ref("o-1", 1000), Amount: eur(900)}))
 	_, err := g.Capture(t.Context(), ref("o-1", 1000), eur(900))
 	require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
 	require.Empty(t, p.seen(), "nothing is sent")

@@ -86,7 +86,7 @@ func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError 
 	m := req.Method
 	if req.Flow != gateway.FlowDirect {
 		if m.Card != nil || m.ApplePay != nil || m.GooglePay != nil {
-			f.add("payment_method", "the provider's form asks for it: leave it out, or use flow direct")
+			f.add("payment_method", "must be left out: the provider's form asks for it. Or use flow direct")
 		}
 		if m.Mobile != nil {
 			f.need("payment_method.phone", digits(m.Mobile.Phone))
@@ -102,7 +102,7 @@ func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError 
 	case m.GooglePay != nil:
 		f.wallet(m.GooglePay)
 	case m.StoredCard == nil:
-		f.add("payment_method", "required for flow direct: a card, apple_pay or google_pay")
+		f.add("payment_method", "is required for flow direct: a card, apple_pay or google_pay")
 	}
 	return f
 }
@@ -236,10 +236,10 @@ func (*Gateway) checkCharge(req gateway.ChargeRequest) []gateway.FieldError {
 	f.orderID(req.Ref.OrderID)
 	f.needText("description", req.Description) // purpose is required here and nowhere else
 	if _, ok := periods[req.Period]; !ok {
-		f.add("period", "use daily, weekly, monthly, quarterly or annually")
+		f.add("period", "must be daily, weekly, monthly, quarterly or annually")
 	}
 	if parent := req.Parent.Amount.Currency(); parent != "" && parent != req.Ref.Amount.Currency() {
-		f.add("currency", "a charge is in the currency of its first payment")
+		f.add("currency", "must be that of the first payment")
 	}
 	return f
 }

@@ -13,7 +13,7 @@ func (g *Gateway) checkPayout(req gateway.PayoutRequest) []gateway.FieldError {
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	if g.currency != "" && req.Ref.Amount.Currency() != g.currency {
-		f.add("currency", "payouts are in the account's currency") // withdrawals carry none (smartcore.md 2)
+		f.add("currency", "must be the account's") // withdrawals carry none (smartcore.md 2)
 	}
 	f.echoed("customer.first_name", req.Customer.FirstName)
 	f.echoed("customer.middle_name", req.Customer.MiddleName)
@@ -31,12 +31,12 @@ func (g *Gateway) checkPayout(req gateway.PayoutRequest) []gateway.FieldError {
 	case m.Phone != "":
 		f.need("method.phone", digits(m.Phone))
 	case m.BankAccount != nil && !g.bankPayouts:
-		f.add("method", "payouts to bank accounts are switched off for this account")
+		f.add("method", "must not be bank_account: payouts to bank accounts are switched off for this account")
 	case m.BankAccount != nil:
 		f.need("method.number", m.BankAccount.Number)
 		f.need("method.holder", m.BankAccount.Holder)
 	default:
-		f.add("method", "required: a card, payout_card, phone or bank_account")
+		f.add("method", "is required: a card, payout_card, phone or bank_account")
 	}
 	return f
 }

@@ -237,7 +237,7 @@ func TestAnExpiryIsMissingOrWrong(t *testing.T) {
 		}
 		return out
 	}
-	require.Equal(t, []string{"required by the provider, 1 to 12", "required by the provider, four digits"}, says(card.Expiry{}))
+	require.Equal(t, []string{"is required by the provider, 1 to 12", "is required by the provider, four digits"}, says(card.Expiry{}))
 	require.Equal(t, []string{"must be 2000 to 2099"}, says(card.Expiry{Month: 1, Year: 2100}))
 	require.Equal(t, []string{"must be 1 to 12"}, says(card.Expiry{Month: 13, Year: 2030}))
 }

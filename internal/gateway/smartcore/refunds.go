@@ -13,9 +13,9 @@ func (*Gateway) checkRefund(req gateway.RefundRequest) []gateway.FieldError {
 	f.money(req.Refund.Amount)
 	f.needText("reason", req.Reason)
 	if payment := req.Payment.Amount; payment.Currency() != "" && payment.Currency() != req.Refund.Amount.Currency() {
-		f.add("currency", "a refund is in the currency of its payment")
+		f.add("currency", "must be that of the payment")
 	} else if payment.Currency() != "" && req.Refund.Amount.Minor() > payment.Minor() {
-		f.add("amount", "more than was paid") // smartcore.md A34
+		f.add("amount", "is more than was paid") // smartcore.md A34
 	}
 	return f
 }

@@ -20,13 +20,13 @@ func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.Transa
 	var f fields
 	kind, ok := map[gateway.Kind]string{gateway.KindPayment: "Payment", gateway.KindRefund: "Refund", gateway.KindPayout: "Withdrawal"}[req.Kind]
 	if !ok {
-		f.add("type", "use payment, refund or payout")
+		f.add("type", "must be payment, refund or payout")
 	}
 	status, ok := map[gateway.Status]int64{
 		gateway.StatusSucceeded: statusSuccess, gateway.StatusProcessing: statusProcessing, gateway.StatusFailed: statusFail,
 	}[req.Status]
 	if !ok {
-		f.add("status", "use succeeded, processing or failed")
+		f.add("status", "must be succeeded, processing or failed")
 	}
 	if !req.From.Before(req.To) {
 		f.add("to", "must be after from")

@@ -153,7 +153,7 @@ func TestC2ARefunds(t *testing.T) {
 	_, err := openC2A(t, "").Refund(t.Context(), gateway.RefundRequest{Refund: part, Payment: parent})
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err), "only whole")
 	missing := openC2A(t, "").Check(gateway.RefundRequest{Refund: part, Payment: parent})
-	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "UAPAY gives a payment of this kind back whole"}}, missing, "and that is told before anything is stored")
+	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "must be left out: UAPAY gives a payment of this kind back whole"}}, missing, "and that is told before anything is stored")
 	all := part
 	all.Amount = uah(10000)
 	for name, tc := range map[string]struct {

@@ -208,12 +208,12 @@ func fieldErrors(paths []fieldFault) []gateway.FieldError {
 		if !ok {
 			name = "provider." + p.path
 		}
-		message := "the provider does not accept it: " + p.code
+		message := "is not accepted by the provider: " + p.code
 		switch p.code {
 		case "REQUIRED":
-			message = "required by the provider"
+			message = "is required by the provider"
 		case "NOT_FOUND":
-			message = "the provider does not know it"
+			message = "is not known to the provider"
 		}
 		out = append(out, gateway.FieldError{Field: name, Message: message})
 	}

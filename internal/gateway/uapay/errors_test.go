@@ -20,10 +20,10 @@ func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
 	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	e := asError(t, err)
 	require.Equal(t, []gateway.FieldError{
-		{Field: "payment_method.cvc", Message: "the provider does not accept it: LENGTH"},
-		{Field: "customer.email", Message: "the provider does not accept it: FORMAT"},
-		{Field: "provider.data.odd", Message: "required by the provider"},
-		{Field: "browser.user_agent", Message: "required by the provider"},
+		{Field: "payment_method.cvc", Message: "is not accepted by the provider: LENGTH"},
+		{Field: "customer.email", Message: "is not accepted by the provider: FORMAT"},
+		{Field: "provider.data.odd", Message: "is required by the provider"},
+		{Field: "browser.user_agent", Message: "is required by the provider"},
 	}, e.Fields)
 	require.Equal(t, "Wrong input", e.ProviderData["error_message"])
 	require.Equal(t, "FORMAT_ERROR", e.ProviderData["error_code"])
@@ -34,7 +34,7 @@ func TestACardThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	const lost = `!{"code":"NOT_FOUND","message":"cardFrom is not known"}`
 	unknown := func(field string) []gateway.FieldError {
-		return []gateway.FieldError{{Field: field, Message: "the provider does not know it"}}
+		return []gateway.FieldError{{Field: field, Message: "is not known to the provider"}}
 	}
 	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {invoiceMade}, "invoicer/payments/create": {lost}, "payments/p2p/direct/create": {lost}})
 	g := open(t, account(p.url))

@@ -16,7 +16,7 @@ func (f *fields) add(name, message string) {
 
 func (f *fields) need(name, value string) {
 	if strings.TrimSpace(value) == "" {
-		f.add(name, "required by the provider")
+		f.add(name, "is required by the provider")
 	}
 }
 

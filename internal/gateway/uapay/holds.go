@@ -54,7 +54,7 @@ func (g *Gateway) checkCapture(ref gateway.Ref, amount money.Money) []gateway.Fi
 	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():
 		f.add("amount", "must be more than zero and at most what is held")
 	case amount.Minor() < held.Minor() && !g.partialCapture:
-		f.add("amount", "this account captures all of a hold or nothing: leave the amount out")
+		f.add("amount", "must be left out: this account captures all of a hold or nothing")
 	}
 	return f
 }

@@ -147,16 +147,16 @@ func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError 
 	}
 	if r := req.Recurring; r.Enabled {
 		if r.FrequencyDays < 1 || r.FrequencyDays > 366 {
-			f.add("recurring.frequency_days", "required by the provider, 1 to 366")
+			f.add("recurring.frequency_days", "is required by the provider, 1 to 366")
 		}
 		if r.ExpiresAt.IsZero() {
-			f.add("recurring.expires_at", "required by the provider")
+			f.add("recurring.expires_at", "is required by the provider")
 		}
 	}
 	stored := req.Method.StoredCard
 	if req.Flow != gateway.FlowDirect {
 		if stored != nil || req.Method.Card != nil || req.Method.Mobile != nil {
-			f.add("payment_method", "the provider's page asks for it: leave it out, or use flow direct with a stored_card")
+			f.add("payment_method", "must be left out: the provider's page asks for it. Or use flow direct with a stored_card")
 		}
 		return f
 	}
@@ -167,13 +167,13 @@ func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError 
 		f.refuseIf(c.Holder != "", "payment_method.card.holder", noHolder)
 		f.expiry("payment_method.card.exp_month", c.Expiry)
 	case stored == nil:
-		f.add("payment_method", "required for flow direct: a stored_card")
+		f.add("payment_method", "is required for flow direct: a stored_card")
 	default:
 		f.need("payment_method.card_id", kit.Fit(stored.ID, kit.IDShape))
 		f.need("payment_method.cvc", stored.CVC.Reveal())
 	}
 	if req.Browser == nil {
-		f.add("browser", "required by the provider for flow direct")
+		f.add("browser", "is required by the provider for flow direct")
 	}
 	return f
 }

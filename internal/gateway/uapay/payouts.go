@@ -13,7 +13,7 @@ func (g *Gateway) checkPayout(req gateway.PayoutRequest) []gateway.FieldError {
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	if req.Method.Card == nil {
-		f.add("method", "UAPAY sends money to a card")
+		f.add("method", "must be a card: UAPAY sends money to nothing else")
 	} else {
 		f.need("method.card.number", req.Method.Card.Number.Reveal())
 		f.paidTo("method.card", req.Method.Card)

@@ -26,9 +26,9 @@ func (*Gateway) checkRefund(req gateway.RefundRequest) []gateway.FieldError {
 	f.money(req.Refund.Amount)
 	switch paid := req.Payment.Amount; {
 	case paid.Currency() != "" && req.Refund.Amount.Minor() > paid.Minor():
-		f.add("amount", "more than was paid")
+		f.add("amount", "is more than was paid")
 	case bySplit(req.Payment) && !whole(req.Refund, req.Payment):
-		f.add("amount", "UAPAY gives a payment of this kind back whole")
+		f.add("amount", "must be left out: UAPAY gives a payment of this kind back whole")
 	}
 	return f
 }

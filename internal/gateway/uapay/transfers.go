@@ -27,7 +27,7 @@ func (g *Gateway) checkTransfer(req gateway.TransferRequest) []gateway.FieldErro
 		case e.CardID != "":
 			f.need(name+".card_id", kit.Fit(e.CardID, kit.IDShape))
 		case e.Card == nil:
-			f.add(name, "required by the provider: a card_id or a card")
+			f.add(name, "is required by the provider: a card_id or a card")
 		default:
 			f.need(name+".card.number", e.Card.Number.Reveal())
 		}
@@ -47,7 +47,7 @@ func (g *Gateway) checkTransfer(req gateway.TransferRequest) []gateway.FieldErro
 // expiry checks the month until which a card is good.
 func (f *fields) expiry(name string, e card.Expiry) {
 	if e.Month < 1 || e.Month > 12 || e.Year < 2000 {
-		f.add(name, "required by the provider, with exp_year")
+		f.add(name, "is required by the provider, with exp_year")
 	}
 }
 
@@ -143,7 +143,7 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
 	var f fields
 	if query.ProviderID == "" && query.ReceiptID == "" {
-		f.add("provider_id", "required, unless receipt_id is given")
+		f.add("provider_id", "is required, unless receipt_id is given")
 	}
 	if query.ProviderID != "" {
 		f.need("provider_id", kit.Fit(query.ProviderID, kit.IDShape))

@@ -31,7 +31,7 @@ func otherCurrency(name text) bool {
 // money checks a sum.
 func (f *fields) money(m money.Money) {
 	if m.Currency() != currency {
-		f.add("currency", "UAPAY takes UAH only")
+		f.add("currency", "must be UAH: UAPAY takes no other")
 	}
 	if m.Minor() <= 0 {
 		f.add("amount", "must be more than zero")
