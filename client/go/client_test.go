@@ -103,6 +103,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 		tries  int
 	}{
 		"no answer":           {hangUp, 4},
+		"a slow body":         {problem(408, ProblemCodeRequestTimeout), 4},
 		"rate":                {problem(429, ProblemCodeRateLimited, "Retry-After", "2"), 4},
 		"overload":            {problem(503, ProblemCodeServiceUnavailable), 4},
 		"provider":            {problem(502, ProblemCodeProviderUnavailable), 4},

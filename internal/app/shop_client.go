@@ -60,7 +60,7 @@ func (e *shopError) Error() string { return e.detail }
 // passes reports whether an error may pass without anybody's doing.
 func passes(err error) bool {
 	e, answered := errors.AsType[*shopError](err)
-	return !answered || e.status == http.StatusTooManyRequests || e.status >= http.StatusInternalServerError
+	return !answered || e.status == http.StatusRequestTimeout || e.status == http.StatusTooManyRequests || e.status >= http.StatusInternalServerError
 }
 
 // call sends body, if there is one, and decodes the answer into into. Its errors say what to do.

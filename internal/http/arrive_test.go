@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	"bufio"
+	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -76,6 +80,38 @@ func TestBodiesHaveABoundedMemory(t *testing.T) {
 	})
 }
 
+// TestHalfABodyIsAnsweredInTime sends half a body over a connection, and the same request whole over another.
+func TestHalfABodyIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server := httptest.NewServer(b.handler)
+	t.Cleanup(server.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	body := with("amount", "1")
+	_, err = fmt.Fprintf(conn, "POST /v1/payments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\nContent-Length: %d\r\n\r\n%s",
+		goodKey, len(body), body[:len(body)/2])
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+	read := bufio.NewReader(conn)
+	res, err := http.ReadResponse(read, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestTimeout, res.StatusCode)
+	require.True(t, res.Close, "Connection: close")
+	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
+	var p problemDoc
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&p))
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "request_timeout", p.Code)
+	require.Contains(t, p.Detail, "came too slowly: it must be here within 2 seconds")
+	require.Contains(t, p.Detail, "Nothing was stored or sent. Send the same again.")
+	_, err = read.ReadByte()
+	require.ErrorIs(t, err, io.EOF, "the connection ends")
+	require.Zero(t, b.count())
+	require.Equal(t, http.StatusCreated, b.send(t, http.MethodPost, "/v1/payments", body, "Idempotency-Key", "slow").Code)
+}
+
 // TestABodysTimeGrowsWithWhatCame reads bodies that come at several paces by the clock of the bubble.
 func TestABodysTimeGrowsWithWhatCame(t *testing.T) {
 	t.Parallel()
@@ -100,7 +136,7 @@ func TestABodysTimeGrowsWithWhatCame(t *testing.T) {
 			require.Equal(t, c.whole, err == nil, name)
 			require.Equal(t, c.whole, len(text) == maxBody, name)
 			if !c.whole {
-				require.Contains(t, incomplete(err, http.MethodPost).Detail, "came too slowly: it must be here within 2 seconds", name)
+				require.Equal(t, http.StatusRequestTimeout, incomplete(err, http.MethodPost).Status, name)
 			}
 			require.InDelta(t, c.lasts.Seconds(), time.Since(started).Seconds(), 0.1, name)
 		}

@@ -70,17 +70,20 @@ func isJSON(contentType string) bool {
 
 var bodyTooLarge = problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is larger than 64 KiB."}
 
-// incomplete answers a body of which not all arrived, or not in time.
+// incomplete answers a body of which not all arrived, or not in time. net/http closes the connection after it.
 func incomplete(err error, method string) problem {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return bodyTooLarge
 	}
-	reason := "The body did not arrive whole: the connection broke off."
+	p := problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole: the connection broke off."}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = fmt.Sprintf("The body came too slowly: it must be here within %.0f seconds, and has one second more for each KiB that has come, %.0f seconds at most.",
-			arrivalStart.Seconds(), arrivalMost.Seconds())
+		p = problem{Status: http.StatusRequestTimeout, Code: "request_timeout", Detail: fmt.Sprintf(
+			"The body came too slowly: it must be here within %.0f seconds, and has one second more for each KiB that has come, %.0f seconds at most.",
+			arrivalStart.Seconds(), arrivalMost.Seconds(),
+		)}
 	}
-	return problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: reason + nothingDone(method) + " Send the same again."}
+	p.Detail += nothingDone(method) + " Send the same again."
+	return p
 }
 
 // notJSON answers a body that cannot be parsed.

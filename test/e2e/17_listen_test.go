@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -43,10 +44,16 @@ func TestListenForwardsWhatHappens(t *testing.T) {
 	api, err := url.Parse(d.API)
 	require.NoError(t, err)
 	var away atomic.Bool
+	var refused atomic.Int32
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(api) }}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away.Load() {
-			panic(http.ErrAbortHandler)
+			if refused.Add(1) > 1 {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusRequestTimeout)
+			_, _ = io.WriteString(w, `{"code": "request_timeout", "detail": "The body came too slowly."}`)
+			return
 		}
 		proxy.ServeHTTP(w, r)
 	}))

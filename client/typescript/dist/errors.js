@@ -76,6 +76,6 @@ function passes({ code, status }) {
         case 'velocity_exceeded': // another try is what it asks not to make
             return false;
         default:
-            return [429, 502, 503, 504].includes(status);
+            return [408, 429, 502, 503, 504].includes(status);
     }
 }

@@ -79,6 +79,6 @@ function passes({code, status}: PayrelayError): boolean {
     case 'velocity_exceeded': // another try is what it asks not to make
       return false;
     default:
-      return [429, 502, 503, 504].includes(status);
+      return [408, 429, 502, 503, 504].includes(status);
   }
 }

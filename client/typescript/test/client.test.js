@@ -61,6 +61,7 @@ test('one key for all tries of a call', async (t) => {
 
 for (const [name, answer, tries] of /** @type {[string, Answer, number][]} */ ([
   ['no answer', hangUp, 4],
+  ['a slow body', problem(408, 'request_timeout'), 4],
   ['rate', problem(429, 'rate_limited', '2'), 4],
   ['overload', problem(503, 'service_unavailable'), 4],
   ['provider', problem(502, 'provider_unavailable'), 4],

@@ -972,7 +972,7 @@ type Problem struct {
 	Approval *ApprovalProblem `json:"approval,omitempty"`
 
 	// Code For programs; none ever changes its meaning. Known values:
-	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`, `order_frozen`,
+	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `request_timeout`, `reference_conflict`, `invalid_state`, `order_frozen`,
 	// `refund_exceeds_captured`, `refund_in_progress`, `payment_disputed`, `mandate_not_active`, `mandate_expired`, `mandate_limit`, `mandate_too_soon`, `mandate_charge_open`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `no_route`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `velocity_exceeded`, `card_payments_paused`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
