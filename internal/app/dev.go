@@ -86,7 +86,7 @@ func (d devCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	pg, err := localpg.Start(ctx, localpg.Options{
 		URL: lookup(io.Environ, "DATABASE_URL"), Dir: filepath.Join(d.Data, "postgres"), Database: "payrelay", Fresh: d.Fresh,
-		Logf: func(format string, args ...any) { log.Info().Msgf(format, args...) },
+		Logf: func(format string, args ...any) { log.Warn().Msgf(format, args...) }, // rare, and what takes long is among it
 	})
 	if err != nil {
 		return err

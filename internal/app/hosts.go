@@ -83,7 +83,9 @@ func hostsGauge(configs []transport.Config, log zerolog.Logger) prometheus.Colle
 		g.WithLabelValues(c.Provider).Set(0)
 		if c.AnyHost {
 			g.WithLabelValues(c.Provider).Set(1)
-			log.Warn().Str("provider", c.Provider).Msg(anyHost)
+			if !c.PlainHTTP { // dev calls simulators
+				log.Warn().Str("provider", c.Provider).Msg(anyHost)
+			}
 		}
 	}
 	return g

@@ -68,7 +68,7 @@ func fromContainer(ctx context.Context, opts Options) (backend, error) {
 		"--env", "PGDATA=" + containerData + "/cluster", "--env", "POSTGRES_INITDB_ARGS=--locale=C --encoding=UTF8",
 		containerImage, "postgres", "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
 	}
-	opts.Logf("postgres: docker %s", strings.Join(args, " "))
+	opts.Logf("postgres: Docker starts %s, and fetches it the first time", containerImage)
 	err = docker(ctx, []string{"POSTGRES_PASSWORD=" + password}, args...)
 	if err == nil {
 		err = b.waitReady(ctx)

@@ -17,17 +17,17 @@ func fromDownload(ctx context.Context, opts Options) (backend, error) {
 	acct := serverAccount()
 	base, err := downloadDir(acct)
 	if err != nil {
-		return nil, fmt.Errorf("download of a server: %w: %w", errUnavailable, err)
+		return nil, fmt.Errorf("a download: %w: %w", errUnavailable, err)
 	}
 	runtimeDir := filepath.Join(base, string(downloadVersion))
 	bin, err := inspectBinaries(ctx, filepath.Join(runtimeDir, "bin"), acct)
 	if err != nil {
-		opts.Logf("postgres: none on this machine, fetching version %s once", downloadVersion)
+		opts.Logf("postgres: none on this machine, version %s is fetched, once", downloadVersion)
 		if err := fetch(ctx, base, runtimeDir); err != nil {
-			return nil, fmt.Errorf("download of a server: %w: %w", errUnavailable, err)
+			return nil, fmt.Errorf("a download: %w: %w", errUnavailable, err)
 		}
 		if bin, err = inspectBinaries(ctx, filepath.Join(runtimeDir, "bin"), acct); err != nil {
-			return nil, fmt.Errorf("download of a server: %w: %w", errUnavailable, err)
+			return nil, fmt.Errorf("a download: %w: %w", errUnavailable, err)
 		}
 	}
 	return startCluster(ctx, opts, acct, []binaries{bin})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +42,7 @@ type Options struct {
 	Fast bool
 	// InstalledOnly looks for server binaries on this machine and nowhere else.
 	InstalledOnly bool
-	// Logf is told, in a line each, about what is worth knowing: the directory chosen, sources that were tried. Optional.
+	// Logf is told, in a line each, about what is worth knowing: another directory, a download, a container. Optional.
 	Logf func(format string, args ...any)
 }
 
@@ -108,6 +109,7 @@ func start(ctx context.Context, opts Options, sources []source) (*Server, error)
 	}
 	opts.Dir = dir
 
+	var tried []string
 	for _, from := range sources {
 		b, err := from(ctx, opts)
 		switch {
@@ -118,12 +120,12 @@ func start(ctx context.Context, opts Options, sources []source) (*Server, error)
 			}
 			return &Server{b}, nil
 		case errors.Is(err, errUnavailable):
-			opts.Logf("postgres: %v", err)
+			tried = append(tried, err.Error())
 		default:
 			return nil, fmt.Errorf("start postgres: %w", err)
 		}
 	}
-	return nil, ErrNoPostgres
+	return nil, fmt.Errorf("%w (%s)", ErrNoPostgres, strings.Join(tried, "; "))
 }
 
 // ensureDatabase makes the database that b's URL names, unless it is there.

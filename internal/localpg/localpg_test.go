@@ -2,6 +2,7 @@ package localpg
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -360,10 +361,13 @@ func TestGivenURLIsUsedAndLeftAlone(t *testing.T) {
 
 func TestNoPostgresIsOneSentence(t *testing.T) {
 	t.Parallel()
-	none := func(context.Context, Options) (backend, error) { return nil, errUnavailable }
+	none := func(context.Context, Options) (backend, error) {
+		return nil, fmt.Errorf("a download: %w: no such host", errUnavailable)
+	}
 	_, err := start(t.Context(), Options{Dir: sharedDir(t)}, []source{none, none})
 	require.ErrorIs(t, err, ErrNoPostgres)
 	require.ErrorContains(t, err, "apt-get install postgresql")
+	require.ErrorContains(t, err, "a download: not available here: no such host") // why the last way failed
 	require.NotContains(t, err.Error(), "\n")
 	require.Empty(t, findBinaries(t.Context(), serverAccount(), t.TempDir(), nil))
 }

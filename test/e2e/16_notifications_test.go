@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -60,13 +59,14 @@ func TestDevRefusesAnEndpointThatCannotBeCalled(t *testing.T) {
 func TestDevPrintsTheWebhookSecretBesideTheKey(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
-	data, out, done := t.TempDir(), &lockedBuffer{}, make(chan int, 1)
+	data, out, logged, done := t.TempDir(), &lockedBuffer{}, &lockedBuffer{}, make(chan int, 1)
 	go func() {
 		done <- app.Execute(ctx, []string{
 			"dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0", "--data", data,
-		}, &app.Streams{Out: out, Err: io.Discard, Environ: []string{"DATABASE_URL=" + storetest.URL(t)}})
+		}, &app.Streams{Out: out, Err: logged, Environ: []string{"DATABASE_URL=" + storetest.URL(t)}})
 	}()
 	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") })
+	require.Empty(t, logged.String(), "a first start warns of nothing")
 	file, err := os.ReadFile(filepath.Join(data, "dev.json"))
 	require.NoError(t, err)
 	stop()
