@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
@@ -71,5 +73,21 @@ func TestAccountsHoldWhatTheirProviderTakes(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "currency: ", "%s at %s", c.currency, c.provider)
 		require.ErrorContains(t, err, c.currency)
+	}
+}
+
+// What stands in the place of a flag's value is a word of the reader's, not the name of a type in Go.
+func TestEveryFlagSaysWhatItsValueIs(t *testing.T) {
+	t.Parallel()
+	c, words, err := newCLI()
+	require.NoError(t, err)
+	parser, err := kong.New(c, words)
+	require.NoError(t, err)
+	for _, command := range parser.Model.Leaves(false) {
+		for _, f := range command.Flags {
+			if !f.IsBool() && !f.HasDefault {
+				assert.NotEmpty(t, f.PlaceHolder, "%s --%s", command.Path(), f.Name)
+			}
+		}
 	}
 }

@@ -35,8 +35,8 @@ type accountCmd struct {
 
 type accountCreateCmd struct {
 	Name        string   `arg:"" help:"Its name here, which never changes. What the provider calls it is the setting provider_account."`
-	Provider    string   `required:"" help:"${providers}."`
-	Currency    string   `required:"" help:"The account's currency, such as EUR. ${currencies}."`
+	Provider    string   `required:"" placeholder:"PROVIDER" help:"${providers}."`
+	Currency    string   `required:"" placeholder:"CURRENCY" help:"The account's currency, such as EUR. ${currencies}."`
 	For         string   `default:"any" enum:"any,payments,payouts" help:"What routing may pick it for: any, payments or payouts."`
 	MerchantKey string   `placeholder:"VALUE" help:"smartcore: the MerchantKey itself, instead of its file."`
 	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times. New orders go to the first account of a shop, currency and purpose; later ones must be named, until 'account link' gives them a priority."`

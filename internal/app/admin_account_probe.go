@@ -43,7 +43,7 @@ func (c accountTestCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		a = store.WithStaged(a)
 	}
-	checks, err := checkAccount(ctx, io, a)
+	checks, err := checkAccount(ctx, io, a, db.demo)
 	if err != nil {
 		return err
 	}
@@ -106,12 +106,12 @@ const (
 const clockTolerance = 10 * time.Second
 
 // checkAccount checks each host of an account, and then its secrets.
-func checkAccount(ctx context.Context, io *Streams, a payment.Account) ([]store.AccountCheck, error) {
+func checkAccount(ctx context.Context, io *Streams, a payment.Account, demo bool) ([]store.AccountCheck, error) {
 	config, err := commandConfig(io)
 	if err != nil {
 		return nil, err
 	}
-	providers, err := commandDrivers(io)
+	providers, err := commandDrivers(io, demo)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ type keyCreateCmd struct {
 	Shop string   `arg:"" help:"The shop."`
 	Name string   `placeholder:"TEXT" help:"What it is for, such as 'checkout'."`
 	From []string `placeholder:"CIDR" sep:"none" help:"A network that calls with it may come from. May be given several times; any without it."`
-	Days *int     `help:"For how many days it works; 365, or 90 with the scope payouts, without it."`
+	Days *int     `placeholder:"DAYS" help:"For how many days it works; 365, or 90 with the scope payouts, without it."`
 	JSON bool     `name:"json" help:"Print JSON."`
 	keyScopes
 	reasonFlag
@@ -257,7 +257,7 @@ func (c keyRevokeCmd) Run(ctx context.Context, io *Streams) error {
 type keyNarrowCmd struct {
 	ID   string   `arg:"" help:"The key's id; it stands in the key behind prk_live_."`
 	From []string `placeholder:"CIDR" sep:"none" help:"A network that calls with it may come from, within those from before. May be given several times."`
-	Days *int     `help:"From now on it works for so many days, fewer than before."`
+	Days *int     `placeholder:"DAYS" help:"From now on it works for so many days, fewer than before."`
 	keyScopes
 	reasonFlag
 }

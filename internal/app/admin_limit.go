@@ -172,15 +172,10 @@ func (c limitListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	rows := limitRows(limits)
-	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SCOPE\tNAME\tKIND\tCURRENCY\tRULE\tAMOUNT\tUSED\tORDERS\tUSED\tMODE")
-	for _, r := range rows {
+	err = table(c.JSON, io, false, rows, "No limit is set.", "SCOPE\tNAME\tKIND\tCURRENCY\tRULE\tAMOUNT\tUSED\tORDERS\tUSED\tMODE", func(w *tabwriter.Writer, r limitRow) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", r.Scope, orNone(r.Name), r.Kind, cmp.Or(string(r.Currency), "any"), r.Rule, orAnyNumber(r.Amount), r.UsedAmount, orAnyNumber(r.Orders), r.UsedOrders, r.Mode)
-	}
-	if c.JSON {
-		return printJSON(io, rows)
-	}
-	if err := w.Flush(); err != nil {
+	})
+	if err != nil || c.JSON {
 		return err
 	}
 	paused, err := db.store.PausedShops(ctx)

@@ -42,7 +42,7 @@ func (w switched) to(ctx context.Context, io *Streams, name string, mode shop.Mo
 
 // disableFlags are those of the three commands that switch something off.
 type disableFlags struct {
-	Mode   string         `required:"" enum:"drain,off" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
+	Mode   string         `required:"" enum:"drain,off" placeholder:"MODE" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
 	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 	JSON   bool           `name:"json" help:"Print JSON."`
 }

@@ -52,18 +52,13 @@ func (c payoutListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	rows := []waitingRow{}
-	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tSTATE\tSHOP\tREFERENCE\tACCOUNT\tAMOUNT\tTO\tUNTIL")
-	for _, p := range list {
-		r := waitingRowOf(p)
-		rows = append(rows, r)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, r.Shop, r.Reference, r.Account, money.New(p.Amount, p.Currency), r.Destination, r.ExpiresAt.Format(time.RFC3339))
+	rows := make([]waitingRow, len(list))
+	for i, p := range list {
+		rows[i] = waitingRowOf(p)
 	}
-	if c.JSON {
-		return printJSON(io, rows)
-	}
-	return w.Flush()
+	return table(c.JSON, io, false, rows, "No payout waits for a release.", "ID\tSTATE\tSHOP\tREFERENCE\tACCOUNT\tAMOUNT\tTO\tUNTIL", func(w *tabwriter.Writer, r waitingRow) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, r.Shop, r.Reference, r.Account, money.New(r.Amount, money.Currency(r.Currency)), r.Destination, r.ExpiresAt.Format(time.RFC3339))
+	})
 }
 
 // payoutDecision names a payout that waits.

@@ -127,7 +127,7 @@ func (c shopSetCmd) change(now *shop.Shop, notifications, defaults bool) error {
 	}
 	if notifications && now.NotificationURL != "" {
 		if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
-			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
+			return fmt.Errorf("--notification-url %w; --allow-cidr allows more. Nothing was changed", err)
 		}
 	}
 	if c.OnSurplus != "" {

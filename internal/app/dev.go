@@ -49,11 +49,11 @@ type devCmd struct {
 	Data          string        `default:".payrelay" help:"Where the database is kept between runs."`
 	Fresh         bool          `help:"Begin with an empty database."`
 	JSON          bool          `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
-	PublicURL     string        `help:"Where the provider simulator reaches this service, if not at --listen."`
-	SandboxPublic string        `name:"sandbox-public-url" help:"Where browsers reach the simulator, if not at --sandbox."`
+	PublicURL     string        `placeholder:"URL" help:"Where the provider simulator reaches this service, if not at --listen."`
+	SandboxPublic string        `name:"sandbox-public-url" placeholder:"URL" help:"Where browsers reach the simulator, if not at --sandbox."`
 	SandboxHosts  merchantHosts `name:"sandbox-host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant of the simulators alone, which can be taken away: test=127.0.0.1:8091. May be given several times."`
 	Recipes       bool          `default:"true" negatable:"" help:"Let orders of certain amounts meet a fault at the simulators: see docs/guides/testing.md."`
-	External      string        `name:"external-sandbox" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
+	External      string        `name:"external-sandbox" placeholder:"URL" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
 	LogLevel      string        `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
 }
 
@@ -176,7 +176,7 @@ func (d devCmd) openShop(ctx context.Context, st *store.Store, s *devSites, log 
 		return Ready{}, err
 	}
 	s.shop.server.Handler = demoshop.New(demoshop.Config{
-		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(s.api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: s.shop.url(), Log: log,
+		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(s.api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: s.shop.url(), Elsewhere: d.Notify, Log: log,
 	}).Handler()
 	return Ready{
 		Ready: true, API: s.api.url(), Admin: s.admin.url(), Sandbox: s.sandboxPublic, ShopKey: shop.DemoKey, WebhookSecret: webhookSecret,

@@ -181,8 +181,8 @@ func (c disputeShowCmd) Run(ctx context.Context, io *Streams) error {
 
 type disputeOpenCmd struct {
 	orderName
-	Kind   string `required:"" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture,inquiry" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture. An inquiry is a bank's question, and moves none."`
-	Amount *int64 `help:"How much, in minor units; all that was captured without it."`
+	Kind   string `required:"" placeholder:"KIND" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture,inquiry" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture. An inquiry is a bank's question, and moves none."`
+	Amount *int64 `placeholder:"MINOR" help:"How much, in minor units; all that was captured without it."`
 	disputeFacts
 	Another bool           `help:"It is other money than an open dispute of the same sum."`
 	Reason  operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
@@ -276,7 +276,7 @@ func (n disputeName) change(ctx context.Context, io *Streams, change payment.Dis
 
 type disputeResolveCmd struct {
 	disputeName
-	Outcome string         `required:"" enum:"won,lost,accepted,expired,closed" help:"won: the money came back. lost, expired: it is gone. accepted: the shop takes it as it is. closed: there is nothing to it, or the surplus was given back."`
+	Outcome string         `required:"" placeholder:"OUTCOME" enum:"won,lost,accepted,expired,closed" help:"won: the money came back. lost, expired: it is gone. accepted: the shop takes it as it is. closed: there is nothing to it, or the surplus was given back."`
 	Reason  operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
 }
 

@@ -13,7 +13,7 @@ type feedCmd struct {
 
 type feedRewindCmd struct {
 	Since  time.Time      `required:"" placeholder:"TIME" help:"From when on something may be lost, as 2026-11-29T07:00:00Z: the time of the backup, or the last time when the standby surely had everything. Earlier does no harm."`
-	Reason operatorReason `required:"" help:"Why. It is kept in the audit log."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.

@@ -30,7 +30,7 @@ func mandates(io *Streams, db *database, online bool) (*payment.Service, error) 
 	drivers := offlineDrivers()
 	if online {
 		var err error
-		if drivers, err = commandDrivers(io); err != nil {
+		if drivers, err = commandDrivers(io, db.demo); err != nil {
 			return nil, err
 		}
 	}

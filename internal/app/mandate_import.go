@@ -64,7 +64,7 @@ func (c mandateImportCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	drivers, err := commandDrivers(io)
+	drivers, err := commandDrivers(io, db.demo)
 	if err != nil {
 		return err
 	}

@@ -136,11 +136,11 @@ func orNone(s string) string {
 
 type orderResolveCmd struct {
 	orderName
-	Status    string         `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
-	Amount    int64          `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
-	Conflicts *int           `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
+	Status    string         `required:"" enum:"succeeded,failed,canceled,authorized" placeholder:"STATUS" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount    int64          `placeholder:"MINOR" help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Conflicts *int           `placeholder:"NUMBER" help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
 	Force     bool           `help:"Settle also an order about which nothing is open. The history will say so."`
-	Reason    operatorReason `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	Reason    operatorReason `required:"" placeholder:"TEXT" help:"Why you are sure. It becomes part of the order's history."`
 	JSON      bool           `name:"json" help:"Print JSON."`
 }
 
@@ -187,7 +187,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 
 type orderResendCmd struct {
 	orderName
-	From int `required:"" help:"The sequence of the first notification to send again; those after it follow."`
+	From int `required:"" placeholder:"SEQUENCE" help:"The sequence of the first notification to send again; those after it follow."`
 	reasonFlag
 }
 

@@ -19,7 +19,7 @@ func notificationLines(ctx context.Context, db *database, key payment.Key) ([]li
 	for _, n := range notifications {
 		detail := fmt.Sprintf("%d: %s %s", n.Sequence, n.Type, n.State)
 		if n.Attempts > 0 {
-			detail += fmt.Sprintf(" after %d attempts", n.Attempts)
+			detail += " after " + count(n.Attempts, "attempt", "attempts")
 		}
 		if n.State == "pending" && n.Attempts > 0 {
 			detail += ", next at " + n.NextAttemptAt.Format(time.RFC3339)

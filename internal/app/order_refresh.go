@@ -10,7 +10,7 @@ import (
 type orderRefreshCmd struct {
 	orderName
 	Attempt int            `placeholder:"NUMBER" help:"Ask about this attempt of the order, which ended before the order went to another account. An order of its own shows what became of it."`
-	Reason  operatorReason `required:"" help:"Why you ask. It is kept in the audit log."`
+	Reason  operatorReason `required:"" placeholder:"TEXT" help:"Why you ask. It is kept in the audit log."`
 	JSON    bool           `name:"json" help:"Print JSON."`
 }
 

@@ -8,7 +8,7 @@ import (
 
 type orderUnfreezeCmd struct {
 	orderName
-	Reason operatorReason `required:"" help:"How you know that the record is right. It is kept in the audit log, with the record."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"How you know that the record is right. It is kept in the audit log, with the record."`
 	Accept []string       `placeholder:"FACT" help:"A fact of the record that nothing else confirms, and that you have compared with the provider. Without it the command names those that there are."`
 	JSON   bool           `name:"json" help:"Print JSON."`
 }

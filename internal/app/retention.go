@@ -53,7 +53,7 @@ type retentionCmd struct {
 
 type retentionRunCmd struct {
 	DryRun bool           `help:"Count what would be removed, and change nothing."`
-	Reason operatorReason `help:"Why. It is kept in the audit log."`
+	Reason operatorReason `placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.

@@ -17,7 +17,7 @@ import (
 
 type sandboxCmd struct {
 	Listen    string        `default:"127.0.0.1:8090" help:"Where the simulators listen."`
-	PublicURL string        `name:"public-url" help:"Where browsers reach them, if not at --listen."`
+	PublicURL string        `name:"public-url" placeholder:"URL" help:"Where browsers reach them, if not at --listen."`
 	Hosts     merchantHosts `name:"host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant alone, which can be taken away: second=127.0.0.1:8091. May be given several times."`
 	Recipes   bool          `default:"true" negatable:"" help:"Let orders of certain amounts meet a fault: see docs/guides/testing.md."`
 	LogLevel  string        `default:"info" env:"LOG_LEVEL" help:"trace, debug, info, warn or error."`

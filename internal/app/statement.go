@@ -61,7 +61,7 @@ func (c transactionReportListCmd) Run(ctx context.Context, io *Streams) error {
 
 type transactionReportFileCmd struct {
 	ID     uuid.UUID `arg:"" help:"The transaction report's id."`
-	Output string    `required:"" short:"o" type:"path" help:"Where to write the xlsx file. It must not exist."`
+	Output string    `required:"" short:"o" type:"path" placeholder:"FILE" help:"Where to write the xlsx file. It must not exist."`
 }
 
 // Run implements the command. The provider is asked with the account's secrets, as the service does.
@@ -75,7 +75,7 @@ func (c transactionReportFileCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	providers, err := commandDrivers(io)
+	providers, err := commandDrivers(io, db.demo)
 	if err != nil {
 		return err
 	}

@@ -173,9 +173,6 @@ func (c config) drivers(reg prometheus.Registerer, log zerolog.Logger, demo bool
 		return transport.New(t)
 	}
 	registry := gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
-	if demo { // simulators, whose hosts nobody names
-		log = zerolog.Nop()
-	}
 	reg.MustRegister(hostsGauge(configs, log))
 	return registry
 }
@@ -329,12 +326,12 @@ func ownSchedules() (names []string) {
 }
 
 // commandDrivers is the list of providers for commands that call them: where the service may, and nowhere else.
-func commandDrivers(io *Streams) (*gateway.Registry, error) {
+func commandDrivers(io *Streams, demo bool) (*gateway.Registry, error) {
 	c, err := commandConfig(io)
 	if err != nil {
 		return nil, err
 	}
-	return c.drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), false), nil
+	return c.drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), demo), nil
 }
 
 // commandConfig is what commands know of where providers may be called.

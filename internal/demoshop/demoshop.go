@@ -19,12 +19,13 @@ const (
 	apiTimeout = 45 * time.Second
 )
 
-// Config is what the shop needs. All but Log are required.
+// Config is what the shop needs. All but Elsewhere and Log are required.
 type Config struct {
 	WebhookSecret string // whsec_…
 	APIURL        string // payrelay's address, without /v1
 	APIKey        string
 	PublicURL     string // where browsers find this shop
+	Elsewhere     string // where its notifications go, if not to this shop
 	Log           zerolog.Logger
 }
 

@@ -251,10 +251,23 @@ func TestBuyIsForThisShopsPagesOnly(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
 }
 
+func TestAShopThatIsNotNotifiedSaysSo(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(demoshop.New(demoshop.Config{
+		WebhookSecret: shop.NewWebhookSecret(), APIURL: "http://api.test", APIKey: "prk_test_demo", PublicURL: "http://shop.test", Elsewhere: "http://127.0.0.1:3000/hook", Log: zerolog.Nop(),
+	}).Handler())
+	defer s.Close()
+	b := &bundle{Server: s, client: s.Client()}
+	for _, page := range []string{"/", "/return?reference=r", "/orders/" + uuid.NewString()} {
+		require.Contains(t, b.get(t, page), "http://127.0.0.1:3000/hook", page)
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	b := setup(t, notUsed)
 	require.Contains(t, b.get(t, "/"), "Nothing yet.")
+	require.NotContains(t, b.get(t, "/"), "another address")
 
 	order := uuid.NewString()
 	for i, status := range []string{"created", "requires_action", "succeeded", "processing"} {

@@ -39,21 +39,23 @@ func parse(l *locale.Locale) *template.Template {
 // page is what the templates see, with texts in English: they translate. Refresh is how many seconds a browser without script
 // waits to load it again; 0 never.
 type page struct {
-	Lang    string
-	Title   string
-	Refresh int
-	Source  string // where the script fetches the live part
-	Problem string
-	Detail  string // what payrelay says of the problem
-	Amount  string
-	Items   []received
-	Total   int
-	Turned  int
-	OrderID string
-	Latest  received
-	Known   bool
-	Outcome string
-	History []entry
+	Lang  string
+	Title string
+	// Elsewhere is where notifications go, if not to this page.
+	Elsewhere string
+	Refresh   int
+	Source    string // where the script fetches the live part
+	Problem   string
+	Detail    string // what payrelay says of the problem
+	Amount    string
+	Items     []received
+	Total     int
+	Turned    int
+	OrderID   string
+	Latest    received
+	Known     bool
+	Outcome   string
+	History   []entry
 }
 
 // entry is one notification of an order's page.
@@ -153,7 +155,7 @@ func (s *Shop) asset(w http.ResponseWriter, r *http.Request) {
 // render writes a page, or a part of it, in the language of whoever asks.
 func (s *Shop) render(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	l := locale.Of(w, r, "")
-	p.Lang = l.Lang()
+	p.Lang, p.Elsewhere = l.Lang(), s.cfg.Elsewhere
 	var out bytes.Buffer
 	if err := pages[l].ExecuteTemplate(&out, name, p); err != nil {
 		s.cfg.Log.Error().Err(err).Str("page", name).Msg("demo shop: page cannot be made")

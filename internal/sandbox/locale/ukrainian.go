@@ -108,6 +108,7 @@ var ukrainian = map[string]string{
 	"What payrelay told this shop": "Що payrelay повідомив цьому магазину",
 	"no.":                          "№",
 	"signature verified":           "підпис перевірено",
+	"The notifications of this shop go to another address, so nothing is shown here:":               "Сповіщення цього магазину надходять на іншу адресу, тож тут нічого не видно:",
 	"Nothing yet. Buy something, and each step of the payment appears here as payrelay reports it.": "Поки нічого. Купіть щось, і кожен крок платежу з’явиться тут, щойно payrelay про нього повідомить.",
 	"The newest": "Найновіші",
 	"of":         "із",
