@@ -364,7 +364,7 @@ type ChargeRequest struct {
 	Amount      Amount `json:"amount"`
 	Description string `json:"description"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata            `json:"metadata,omitempty,omitzero"`
 	NotificationURL URL                 `json:"notification_url,omitempty,omitzero"`
 	Period          ChargeRequestPeriod `json:"period,omitempty,omitzero"`
@@ -767,7 +767,7 @@ type MandateScheduleRequest struct {
 // MandateScheduleRequestEvery Periods are counted from the first payment's success, by UTC. A day that a month lacks is the month's last.
 type MandateScheduleRequestEvery string
 
-// Metadata Yours; it is never sent to the provider.
+// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 type Metadata map[string]string
 
 // NextAction `redirect`: send the browser to `url`. `post_form`: let the browser POST `fields` to `url`. `confirm_code`: ask for a code and send it to `/confirm`.
@@ -1073,7 +1073,7 @@ type PaymentRequest struct {
 	// Mandate The customer agrees to be charged again, within these terms. payrelay holds them, whatever the provider knows of them. The mandate has the payment's id and is active once the payment has succeeded. Not beside `recurring`.
 	Mandate MandateRequest `json:"mandate,omitempty,omitzero"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata           `json:"metadata,omitempty,omitzero"`
 	NotificationURL URL                `json:"notification_url,omitempty,omitzero"`
 	PaymentMethod   PaymentMethodInput `json:"payment_method,omitempty,omitzero"`
@@ -1101,7 +1101,7 @@ type PaymentRequestFlow string
 type PayoutCardRequest struct {
 	Account string `json:"account"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata `json:"metadata,omitempty,omitzero"`
 	NotificationURL URL      `json:"notification_url,omitempty,omitzero"`
 
@@ -1162,7 +1162,7 @@ type PayoutRequest struct {
 	Customer    Customer    `json:"customer,omitempty,omitzero"`
 	Description Description `json:"description,omitempty,omitzero"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata          `json:"metadata,omitempty,omitzero"`
 	Method          PayoutMethodInput `json:"method"`
 	NotificationURL URL               `json:"notification_url,omitempty,omitzero"`
@@ -1306,7 +1306,7 @@ type RefundRequest struct {
 	// Amount Minor units; without it all that is left goes back.
 	Amount int64 `json:"amount,omitempty,omitzero"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata `json:"metadata,omitempty,omitzero"`
 	NotificationURL URL      `json:"notification_url,omitempty,omitzero"`
 	Reason          string   `json:"reason"`
@@ -1498,7 +1498,7 @@ type TransferRequest struct {
 	// From Either a card that the provider keeps, or a card.
 	From TransferEnd `json:"from"`
 
-	// Metadata Yours; it is never sent to the provider.
+	// Metadata Yours; it is never sent to the provider. Card numbers and codes are refused.
 	Metadata        Metadata `json:"metadata,omitempty,omitzero"`
 	NotificationURL URL      `json:"notification_url,omitempty,omitzero"`
 

@@ -107,6 +107,7 @@ func TestACardsCodeIsNotKept(t *testing.T) {
 		p := readProblem(t, send(name, "739"))
 		require.Equal(t, codeCardInText, p.Code, name)
 		require.Equal(t, []string{"metadata." + name}, p.fields())
+		require.Equal(t, "Card data where none belongs", p.Title)
 		require.Contains(t, p.Detail, "a card's code, which must never be stored")
 		require.NotContains(t, p.Detail, "739")
 	}

@@ -75,7 +75,7 @@ var titles = map[string]string{
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "payment_disputed": "The payment is disputed", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"mandate_not_active": "The mandate is not active", "mandate_expired": "The mandate has expired", "mandate_limit": "Beyond the mandate", "mandate_too_soon": "Too soon for the mandate", "mandate_charge_open": "Another charge is open",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
-	codeCardInText: "A card number where none belongs", "malformed_json": "The body cannot be read", "request_timeout": "The body came too slowly", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
+	codeCardInText: "Card data where none belongs", "malformed_json": "The body cannot be read", "request_timeout": "The body came too slowly", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "shop_frozen": "The shop is frozen", "account_frozen": "The account is frozen", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
 	"limit_exceeded": "Beyond a limit", "possible_duplicate": "This looks like another order", "velocity_exceeded": "Too many declined cards", "card_payments_paused": "Direct card payments are paused", "approval_pending": "The operators must release it", "approval_rejected": "The operators rejected it",

@@ -22,7 +22,7 @@ export interface components {
         Phone: string;
         /** Format: uri */
         URL: string;
-        /** @description Yours; it is never sent to the provider. */
+        /** @description Yours; it is never sent to the provider. Card numbers and codes are refused. */
         Metadata: {
             [key: string]: string;
         };
