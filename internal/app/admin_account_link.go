@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -69,7 +70,7 @@ func (c accountUnlinkCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	fmt.Fprintf(io.Out, "Shop %s begins nothing new at account %s, on every replica within 5 s. Its orders there go on.\n", c.Shop, c.Name)
 	if mandates > 0 {
-		fmt.Fprintf(io.Out, "%d mandates of it live there, and are charged no more: 'server mandate list --shop %s --account %s' shows them. A provider that charges by its own schedule goes on until 'server mandate revoke'.\n", mandates, c.Shop, c.Name)
+		fmt.Fprintf(io.Out, "%s charged no more: 'server mandate list --shop %s --account %s' shows what lives there. A provider that charges by its own schedule goes on until 'server mandate revoke'.\n", plural.Of(mandates, "mandate of it is", "mandates of it are"), c.Shop, c.Name)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/transport"
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -152,7 +152,7 @@ func (c config) probe(ctx context.Context, provider, address string) (transport.
 
 // hostChecks says what a probe proves of a host.
 func hostChecks(host string, p transport.HostProbe, err error, now time.Time) []store.AccountCheck {
-	name := store.AccountCheck{Check: checkName, Host: host, Result: store.CheckPassed, Detail: count(len(p.Addresses), "address", "addresses")}
+	name := store.AccountCheck{Check: checkName, Host: host, Result: store.CheckPassed, Detail: plural.Of(len(p.Addresses), "address", "addresses")}
 	encrypted := store.AccountCheck{Check: checkTLS, Host: host, Result: store.CheckNotProven, Detail: "the host was not reached"}
 	clock := store.AccountCheck{Check: checkClock, Host: host, Result: store.CheckNotProven, Detail: "the host did not tell its time"}
 	switch {
@@ -163,7 +163,7 @@ func hostChecks(host string, p transport.HostProbe, err error, now time.Time) []
 	case p.CertificateEnds.IsZero():
 		encrypted.Detail = "no TLS, which only a host of this machine may do without"
 	default:
-		encrypted.Result, encrypted.Detail = store.CheckPassed, count(int(p.CertificateEnds.Sub(now).Hours()/24), "day", "days")+" left"
+		encrypted.Result, encrypted.Detail = store.CheckPassed, plural.Of(int(p.CertificateEnds.Sub(now).Hours()/24), "day", "days")+" left"
 	}
 	if p.ClockKnown {
 		clock.Result, clock.Detail = store.CheckPassed, "this machine and the host differ by "+p.Ahead.Abs().String()
@@ -172,13 +172,6 @@ func hostChecks(host string, p transport.HostProbe, err error, now time.Time) []
 		}
 	}
 	return []store.AccountCheck{name, encrypted, clock}
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }
 
 // secretChecks makes a call that needs the account's secrets and changes nothing: only the answer that there is no such order proves

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -39,7 +40,7 @@ func (c auditVerifyCmd) Run(ctx context.Context, io *Streams) error {
 		err = report.text(io)
 	}
 	if err == nil && len(report.Findings) > 0 {
-		err = fmt.Errorf("%d rows are not as payrelay wrote them: see docs/integrity.md", len(report.Findings))
+		err = fmt.Errorf("%s: see docs/integrity.md", plural.Of(len(report.Findings), "row is not as payrelay wrote it", "rows are not as payrelay wrote them"))
 	}
 	return err
 }
@@ -95,7 +96,8 @@ func (r verifyReport) text(io *Streams) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(io.Out, "Verified: settings and the audit log, %d orders, %d steps of their histories, %d events of the feeds. Differences: %d.\n", r.Orders, r.Transitions, r.Events, len(r.Findings))
+	_, err := fmt.Fprintf(io.Out, "Verified: settings and the audit log, %s, %s of their histories, %s of the feeds. Differences: %d.\n",
+		plural.Of(r.Orders, "order", "orders"), plural.Of(r.Transitions, "step", "steps"), plural.Of(r.Events, "event", "events"), len(r.Findings))
 	if err == nil && r.Newest != "" {
 		_, err = fmt.Fprintf(io.Out, "Newest entry of the audit log: %s. Keep it elsewhere, and give it to the next verification as --newest.\n", r.Newest)
 	}
@@ -121,6 +123,6 @@ func (c auditAnchorCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, map[string]int{"shops": shops})
 	}
-	fmt.Fprintf(io.Out, "The newest events of %d shops are in the audit log. 'server audit verify' finds from now on if one of them is gone.\n", shops)
+	fmt.Fprintf(io.Out, "The newest events of %s are in the audit log. 'server audit verify' finds from now on if one of them is gone.\n", plural.Of(shops, "shop", "shops"))
 	return nil
 }

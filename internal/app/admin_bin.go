@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"payrelay/internal/bintable"
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -75,19 +76,20 @@ func (c binImportCmd) print(io *Streams, list *bintable.List, imported store.BIN
 	} else {
 		fmt.Fprintf(io.Out, "Version %d is imported, and every replica routes by it within 5 s. It has ", imported.Version)
 	}
-	fmt.Fprintf(io.Out, "%s, of %d lines.\n", sizeText(size), list.Lines)
+	fmt.Fprintf(io.Out, "%s, of %s.\n", sizeText(size), plural.Of(list.Lines, "line", "lines"))
 	if list.NoCountry > 0 {
-		fmt.Fprintf(io.Out, "%d lines name no country and were left out.\n", list.NoCountry)
+		fmt.Fprintf(io.Out, "%s left out.\n", plural.Of(list.NoCountry, "line names no country and was", "lines name no country and were"))
 	}
 	if len(list.Ignored) > 0 {
 		fmt.Fprintf(io.Out, "Columns that were left out: %s.\n", strings.Join(list.Ignored, ", "))
 	}
-	fmt.Fprintf(io.Out, "Beside the table before, of the BINs of 8 digits %d are new, %d have another country, and %d are gone.\n", change.Added, change.Moved, change.Removed)
+	fmt.Fprintf(io.Out, "Beside the table before, of the BINs of 8 digits %s new, %s another country, and %s gone.\n",
+		plural.Of(change.Added, "is", "are"), plural.Of(change.Moved, "has", "have"), plural.Of(change.Removed, "is", "are"))
 	return nil
 }
 
 func sizeText(size bintable.Size) string {
-	return fmt.Sprintf("%d ranges with %d BINs of 8 digits, of %d countries", size.Ranges, size.BINs, size.Countries)
+	return plural.Of(size.Ranges, "range", "ranges") + " with " + plural.Of(size.BINs, "BIN", "BINs") + " of 8 digits, of " + plural.Of(size.Countries, "country", "countries")
 }
 
 // orNull is a value for JSON, where none is null.

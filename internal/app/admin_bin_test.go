@@ -20,7 +20,7 @@ func TestAListOfBINsIsImported(t *testing.T) {
 	before := b.contents(t)
 	dry := b.command(t, "bin", "import", list, "--dry-run", "--reason", "a try")
 	require.Contains(t, dry, "Nothing was changed. The table would have 3 ranges with 100 BINs of 8 digits, of 2 countries, of 2 lines.")
-	require.Contains(t, dry, "1 lines name no country")
+	require.Contains(t, dry, "1 line names no country and was left out")
 	require.Contains(t, dry, "Columns that were left out: bank.")
 	require.Contains(t, dry, "100 are new, 0 have another country, and 0 are gone")
 	require.Equal(t, before, b.contents(t))

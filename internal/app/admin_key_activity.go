@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"payrelay/internal/money"
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -60,7 +61,7 @@ func printKeyActivity(ctx context.Context, io *Streams, db *database, id string,
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, o.Kind, o.Reference, o.Status, amount, o.AccountName, o.CreatedAt.Format(time.RFC3339))
 	}
 	if left := orders - int64(len(a.Orders)); left > 0 {
-		fmt.Fprintf(w, "\n%d older orders are not shown: 'server order list' shows all of a shop.\n", left)
+		fmt.Fprintf(w, "\n%s not shown: 'server order list' shows all of a shop.\n", plural.Of(left, "older order is", "older orders are"))
 	}
 	return w.Flush()
 }

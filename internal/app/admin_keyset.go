@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/plural"
 	"payrelay/internal/secrets"
 	"payrelay/internal/store"
 )
@@ -250,7 +251,7 @@ func (c keysetReencryptCmd) Run(ctx context.Context, io *Streams) error {
 	return k.store.Reencrypt(ctx, c.Rate, func(p store.Reencryption) {
 		if p.Finished || time.Since(last) > time.Second {
 			last = time.Now()
-			fmt.Fprintf(io.Out, "%s: %d rows rewritten%s\n", p.Place, p.Rewritten, map[bool]string{true: ", done"}[p.Finished])
+			fmt.Fprintf(io.Out, "%s: %s rewritten%s\n", p.Place, plural.Of(p.Rewritten, "row", "rows"), map[bool]string{true: ", done"}[p.Finished])
 		}
 	})
 }
@@ -297,7 +298,7 @@ func (k *keysetOf) unneeded(ctx context.Context, id uint32) error {
 	}
 	for _, r := range rows {
 		if r.Key == id {
-			return fmt.Errorf("%d rows of %s need the key %d: 'server keyset reencrypt' rewrites them", r.Rows, r.Place, id)
+			return fmt.Errorf("in %s %s the key %d: 'server keyset reencrypt' rewrites such rows", r.Place, plural.Of(r.Rows, "row needs", "rows need"), id)
 		}
 	}
 	return nil

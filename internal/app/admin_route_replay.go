@@ -14,6 +14,7 @@ import (
 	"payrelay/internal/bintable"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 	"payrelay/internal/routing"
 	"payrelay/internal/shop"
 )
@@ -83,12 +84,12 @@ func (c routeReplayCmd) print(io *Streams, r replayed) error {
 	if c.JSON {
 		return printJSON(io, r)
 	}
-	fmt.Fprintf(io.Out, "%d payments of the last %d days, %d of them at the same account as before.\n", r.Payments, c.Days, r.Same)
+	fmt.Fprintf(io.Out, "%s of the last %s, %d at the same account as before.\n", plural.Of(r.Payments, "payment", "payments"), plural.Of(c.Days, "day", "days"), r.Same)
 	if r.Left > 0 {
 		fmt.Fprintf(io.Out, "Left out: %d on which no rule decided, or which were erased.\n", r.Left)
 	}
 	if r.Unclear > 0 {
-		fmt.Fprintf(io.Out, "%d of those at the same account are not clear: their cards begin with digits of several countries, and these rules send such cards to different accounts.\n", r.Unclear)
+		fmt.Fprintf(io.Out, "Of those at the same account %s not clear: cards begin with digits of several countries, and these rules send such cards to different accounts.\n", plural.Of(r.Unclear, "is", "are"))
 	}
 	if len(r.Moves) == 0 {
 		return nil

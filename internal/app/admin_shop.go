@@ -9,6 +9,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/notify"
+	"payrelay/internal/plural"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
@@ -56,7 +57,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "key": key, "webhook_secret": secret, "scopes": scopes})
 	}
-	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nThe key works for %d days. It needs an account at a provider: 'server account create … --shop %[1]s', or 'server account link NAME --shop %[1]s'.\n", created.Name, key, secret, days(shop.LifeOf(scopes)))
+	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nThe key works for %s. It needs an account at a provider: 'server account create … --shop %[1]s', or 'server account link NAME --shop %[1]s'.\n", created.Name, key, secret, plural.Of(days(shop.LifeOf(scopes)), "day", "days"))
 	return nil
 }
 
@@ -108,8 +109,8 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	for _, s := range shops {
 		for _, a := range off[s.ID] {
-			fmt.Fprintf(io.Out, "%s: %s answered 410 at %s and is switched off; %d notifications are held back. 'server shop set %s --resume' sends them.\n",
-				s.Name, a.URL, a.At.Format(time.RFC3339), a.Held, s.Name)
+			fmt.Fprintf(io.Out, "%s: %s answered 410 at %s and is switched off; %s held back. 'server shop set %s --resume' sends them.\n",
+				s.Name, a.URL, a.At.Format(time.RFC3339), plural.Of(a.Held, "notification is", "notifications are"), s.Name)
 		}
 	}
 	return nil

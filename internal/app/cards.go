@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -55,16 +56,17 @@ func (c cardsScanCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if !c.JSON {
-		fmt.Fprintf(io.Out, "%d rows were read. %d texts hold what is or may be a card number, %d were masked.\n", rows, texts, fixed)
+		fmt.Fprintf(io.Out, "%s read. %s what is or may be a card number, %s masked.\n",
+			plural.Of(rows, "row was", "rows were"), plural.Of(texts, "text holds", "texts hold"), plural.Of(fixed, "was", "were"))
 		if texts > 0 {
 			fmt.Fprintln(io.Out, "Write-ahead log, replicas and backups still have what was there: see docs/runbook.md, \"A card number was stored\".")
 		}
 	}
 	if closed > 0 {
-		return fmt.Errorf("%d texts were altered and cannot be read, so nothing is known of them: 'server audit verify' names their orders", closed)
+		return fmt.Errorf("%s altered and cannot be read, so nothing is known of what was in it: 'server audit verify' names the orders", plural.Of(closed, "text was", "texts were"))
 	}
 	if c.Fix && fixed < texts {
-		return fmt.Errorf("%d texts could not be masked: the list says why of each", texts-fixed)
+		return fmt.Errorf("%s could not be masked: the list says why of each", plural.Of(texts-fixed, "text", "texts"))
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func TestCardsAreFoundInWhatIsEncrypted(t *testing.T) {
 	_, err = b.pool.Exec(t.Context(), "UPDATE provider_calls SET provider_data = $1 WHERE order_id = $2", sealed, b.paid.Order)
 	require.NoError(t, err)
 	require.Regexp(t, `provider_calls_\d+_\d+ +provider_data +\S+`+b.paid.Order.String()+`\S* +evident +\{"note": "paid with 401200\*{6}3010"\}`, b.command(t, "cards", "scan"))
-	require.Contains(t, b.command(t, "cards", "scan", "--table", "provider_calls", "--fix", "--reason", "found in a test"), "1 were masked")
+	require.Contains(t, b.command(t, "cards", "scan", "--table", "provider_calls", "--fix", "--reason", "found in a test"), "1 was masked")
 	calls, err := b.store.Calls(t.Context(), b.paid)
 	require.NoError(t, err)
 	require.Equal(t, "paid with 401200******3010", calls[0].ProviderData["note"])

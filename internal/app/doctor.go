@@ -8,6 +8,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/secrets"
 )
 
@@ -82,7 +83,7 @@ func (c doctorCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if problems > 0 {
-		return errors.New(count(problems, "problem", "problems") + " found")
+		return errors.New(plural.Of(problems, "problem", "problems") + " found")
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (d *doctor) configuration(ctx context.Context, io *Streams) {
 	if keyring, err := openKeyring(d.config.SecretKeyset, d.demo); err != nil {
 		d.problem("keyset", "%v", err)
 	} else {
-		d.ok("keyset", "SECRET_KEYSET holds %s", count(len(keyring.Keys()), "key", "keys"))
+		d.ok("keyset", "SECRET_KEYSET holds %s", plural.Of(len(keyring.Keys()), "key", "keys"))
 	}
 }
 

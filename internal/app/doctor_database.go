@@ -10,6 +10,7 @@ import (
 	"payrelay/internal/gateway/transport"
 	"payrelay/internal/payment"
 	"payrelay/internal/pgsession"
+	"payrelay/internal/plural"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 	"payrelay/migrations"
@@ -251,7 +252,7 @@ func (d *doctor) missingKeys(ctx context.Context, st *store.Store) {
 	for _, r := range rows {
 		if !enabled[r.Key] {
 			missing = true
-			d.problem("rows", "%d rows of %s need key %d, which SECRET_KEYSET lacks or has retired: put it back", r.Rows, r.Place, r.Key)
+			d.problem("rows", "in %s %s key %d, which SECRET_KEYSET lacks or has retired: put it back", r.Place, plural.Of(r.Rows, "row needs", "rows need"), r.Key)
 		}
 	}
 	if !missing {
@@ -274,11 +275,11 @@ func (d *doctor) keys(ctx context.Context, st *store.Store, now time.Time) {
 		live++
 		if left := k.ExpiresAt.Sub(now); left < shop.ExpiryNotice && k.ReplacedBy == "" {
 			ending++
-			d.warn("API keys", "key %s of shop %s ends in %s: 'server key rotate %s' makes another", k.ID, k.Shop, count(int(left.Hours()/24), "day", "days"), k.ID)
+			d.warn("API keys", "key %s of shop %s ends in %s: 'server key rotate %s' makes another", k.ID, k.Shop, plural.Of(int(left.Hours()/24), "day", "days"), k.ID)
 		}
 	}
 	if ending == 0 {
-		d.ok("API keys", "%s live, none ends within %s", count(live, "is", "are"), count(int(shop.ExpiryNotice.Hours()/24), "day", "days"))
+		d.ok("API keys", "%s live, none ends within %s", plural.Of(live, "is", "are"), plural.Of(int(shop.ExpiryNotice.Hours()/24), "day", "days"))
 	}
 }
 
@@ -336,7 +337,7 @@ func (d *doctor) host(ctx context.Context, a payment.Account, host accountHost, 
 		said = append(said, c.Check+": "+c.Detail)
 	}
 	if left := time.Until(probe.CertificateEnds); !probe.CertificateEnds.IsZero() && left < certificateNotice {
-		d.warn(check, "its certificate ends in %s: ask the provider", count(int(left.Hours()/24), "day", "days"))
+		d.warn(check, "its certificate ends in %s: ask the provider", plural.Of(int(left.Hours()/24), "day", "days"))
 		return
 	}
 	d.ok(check, "%s", strings.Join(said, "; "))

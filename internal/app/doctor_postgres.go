@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/internal/pgsession"
+	"payrelay/internal/plural"
 )
 
 // lockNotice is how long a session may wait for a lock before it is worth a word.
@@ -106,7 +107,7 @@ func (d *doctor) slots(ctx context.Context, pool *pgxpool.Pool) {
 		}
 	}
 	if fine == len(slots) {
-		d.ok("replication slots", "%s, none keeps WAL for nobody", count(len(slots), "slot", "slots"))
+		d.ok("replication slots", "%s, none keeps WAL for nobody", plural.Of(len(slots), "slot", "slots"))
 	}
 }
 
@@ -130,7 +131,7 @@ func (d *doctor) locks(ctx context.Context, pool *pgxpool.Pool) {
 	}
 	for _, b := range blockers {
 		d.warn("locks", "%s for up to %s for session %d (role %s, program %q, %s, its transaction is %s old): end what it does, or the session with SELECT pg_terminate_backend(%d)",
-			count(b.Waiting, "session waits", "sessions wait"), b.Longest.Round(time.Second), b.PID, b.Role, b.Program, b.State, b.Since.Round(time.Second), b.PID)
+			plural.Of(b.Waiting, "session waits", "sessions wait"), b.Longest.Round(time.Second), b.PID, b.Role, b.Program, b.State, b.Since.Round(time.Second), b.PID)
 	}
 	if len(blockers) == 0 {
 		d.ok("locks", "no session has waited for another for more than %s", lockNotice)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -36,7 +37,7 @@ func (d *doctor) work(ctx context.Context, pool *pgxpool.Pool, clock *store.Cloc
 		late.then = "no service runs on this database: start 'server run'"
 		d.ok("service", "none runs on this database")
 	} else {
-		d.ok("service", "%s on this database, the oldest since %s", count(len(replicas), "replica runs", "replicas run"), oldest(replicas).UTC().Format(time.RFC3339))
+		d.ok("service", "%s on this database, the oldest since %s", plural.Of(len(replicas), "replica runs", "replicas run"), oldest(replicas).UTC().Format(time.RFC3339))
 	}
 	late.check("status polls", "the most overdue one has been due", g.CheckLag, pollsLate)
 	late.check("notifications", "the oldest has waited", g.OldestPending, notificationsLate)
@@ -78,5 +79,5 @@ func (d *doctor) none(check string, n int, one, many, how, then string) {
 		d.ok(check, "none")
 		return
 	}
-	d.warn(check, "%s %s: %s", count(n, one, many), how, then)
+	d.warn(check, "%s %s: %s", plural.Of(n, one, many), how, then)
 }

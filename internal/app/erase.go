@@ -12,6 +12,7 @@ import (
 
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 	"payrelay/internal/store"
 )
 
@@ -70,8 +71,8 @@ func (c eraseFlags) print(io *Streams, r *store.Receipt) error {
 	fmt.Fprintf(io.Out, "Receipt %s, %s\n", r.ID, r.At.Format(time.RFC3339))
 	for _, o := range r.Orders {
 		sum := func(minor int64) money.Money { return money.New(minor, money.Currency(o.Currency)) }
-		fmt.Fprintf(io.Out, "  %s %s is erased. Left: status %s, sequence %d, amount %s, captured %s, refunded %s, %d digests of notifications.\n",
-			o.Kind, o.ID, o.Status, o.Sequence, sum(o.Amount), sum(o.Captured), sum(o.Refunded), len(o.Payloads))
+		fmt.Fprintf(io.Out, "  %s %s is erased. Left: status %s, sequence %d, amount %s, captured %s, refunded %s, %s of notifications.\n",
+			o.Kind, o.ID, o.Status, o.Sequence, sum(o.Amount), sum(o.Captured), sum(o.Refunded), plural.Of(len(o.Payloads), "digest", "digests"))
 	}
 	return nil
 }
@@ -131,7 +132,7 @@ func (c eraseCustomerCmd) erase(ctx context.Context, io *Streams, db *database, 
 		}
 	}
 	if left > 0 {
-		return fmt.Errorf("%d of %d orders were not erased: the list says why of each", left, len(orders))
+		return fmt.Errorf("%d of %s not erased: the list says why of each", left, plural.Of(len(orders), "order was", "orders were"))
 	}
 	return nil
 }
@@ -182,9 +183,9 @@ func (c eraseReplayCmd) Run(ctx context.Context, io *Streams) error {
 			return err
 		}
 	}
-	fmt.Fprintf(io.Out, "%d orders were erased, %d had been before, %d are not in this database.\n", erased, before, missing)
+	fmt.Fprintf(io.Out, "%s erased, %d had been before, %s not in this database.\n", plural.Of(erased, "order was", "orders were"), before, plural.Of(missing, "is", "are"))
 	if left > 0 {
-		return fmt.Errorf("%d orders were not erased: the list says why of each", left)
+		return fmt.Errorf("%s not erased: the list says why of each", plural.Of(left, "order was", "orders were"))
 	}
 	return nil
 }

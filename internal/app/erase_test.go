@@ -47,7 +47,7 @@ func TestErasureIsRepeatedFromItsReceipt(t *testing.T) {
 	require.Contains(t, b.command(t, "erase", "replay", "--from", file, "--reason", "backup"), "0 orders were erased, 2 had been before, 0 are not")
 	_, err := b.pool.Exec(t.Context(), "UPDATE orders SET data_key = $1 WHERE id = $2", row, order) // as in the backup
 	require.NoError(t, err)
-	require.Contains(t, b.command(t, "erase", "replay", "--from", file, "--reason", "backup"), "1 orders were erased, 1 had been before")
+	require.Contains(t, b.command(t, "erase", "replay", "--from", file, "--reason", "backup"), "1 order was erased, 1 had been before")
 	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET data_key = $1 WHERE id = $2", row, order)
 	require.NoError(t, err)
 	for name, made := range map[string]string{
@@ -78,7 +78,7 @@ func TestCustomerIsErasedAsFarAsCanBe(t *testing.T) {
 	require.Contains(t, b.fails(t, "erase", "customer", "customer-1", "--shop", "first", "--force", "--reason", "request 8"), "has no order of this customer")
 	said := b.fails(t, "erase", "customer", "customer-unknown-1", "--shop", "first", "--force", "--reason", "request 8")
 	require.Contains(t, said, "money may still move")
-	require.Contains(t, said, "1 of 1 orders were not erased")
+	require.Contains(t, said, "1 of 1 order was not erased")
 	b.command(t, "hold", "add", b.rested[2].Order.String(), "--reason", "dispute 9")
 	require.Contains(t, b.command(t, "hold", "list"), "dispute 9")
 	require.Contains(t, b.fails(t, "erase", "order", b.rested[2].Order.String(), "--force", "--reason", "request 8"), "under a hold (dispute 9)")

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"payrelay/internal/plural"
 )
 
 type feedCmd struct {
@@ -30,6 +32,6 @@ func (c feedRewindCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(io.Out, "The feeds of %d shops are set back. A cursor from before begins again at what was written since %s, less a minute.\n", shops, c.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintf(io.Out, "The feeds of %s are set back. A cursor from before begins again at what was written since %s, less a minute.\n", plural.Of(shops, "shop", "shops"), c.Since.UTC().Format(time.RFC3339))
 	return nil
 }

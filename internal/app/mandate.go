@@ -14,6 +14,7 @@ import (
 	httpapi "payrelay/internal/http"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 )
 
 type mandateCmd struct {
@@ -220,10 +221,10 @@ func decisionOf(m *payment.Mandate) string {
 func termsOf(m *payment.Mandate) string {
 	terms := fmt.Sprintf("%s each at most", sumOf(m, m.MaxAmount))
 	if m.MinDays > 0 {
-		terms += fmt.Sprintf(", %d days apart", m.MinDays)
+		terms += ", " + plural.Of(m.MinDays, "day", "days") + " apart"
 	}
 	if m.MaxCharges > 0 {
-		terms += fmt.Sprintf(", %d charges", m.MaxCharges)
+		terms += ", " + plural.Of(m.MaxCharges, "charge", "charges")
 	}
 	return terms
 }

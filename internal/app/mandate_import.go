@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 )
 
 type mandateImportCmd struct {
@@ -146,11 +147,11 @@ func (c mandateImportCmd) show(io *Streams, lines []importedLine) error {
 		}
 		fmt.Fprintf(io.Out, "%d imported, %d new and not imported, %d imported before, %d wrong.\n", count[lineImported], count[lineNew], count[lineRepeat], count[lineWrong])
 		if unnamed > 0 {
-			fmt.Fprintf(io.Out, "The provider did not name the currency of %d payments: compare the account's currency with the merchant cabinet.\n", unnamed)
+			fmt.Fprintf(io.Out, "The provider did not name the currency of %s: compare the account's currency with the merchant cabinet.\n", plural.Of(unnamed, "payment", "payments"))
 		}
 	}
 	if n := count[lineWrong]; n > 0 {
-		return fmt.Errorf("%d of %d lines are wrong. Nothing was imported", n, len(lines))
+		return fmt.Errorf("%d of %s wrong. Nothing was imported", n, plural.Of(len(lines), "line is", "lines are"))
 	}
 	return nil
 }

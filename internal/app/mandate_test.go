@@ -32,7 +32,7 @@ func TestMandateCommands(t *testing.T) {
 	}
 	require.Contains(t, b.command(t, "mandate", "resume", id, "--reason", "x"), "active")
 	require.Contains(t, b.command(t, "mandate", "show", id), "not charged     -\n")
-	require.Contains(t, b.command(t, "account", "unlink", "EUR-mandate-1", "--shop", "first", "--force"), "1 mandates of it live there, and are charged no more")
+	require.Contains(t, b.command(t, "account", "unlink", "EUR-mandate-1", "--shop", "first", "--force"), "1 mandate of it is charged no more")
 	require.Contains(t, b.command(t, "mandate", "show", id), "not charged     The account EUR-mandate-1 was taken from this shop")
 	var shown map[string]any
 	require.NoError(t, json.Unmarshal([]byte(b.command(t, "mandate", "revoke", id, "--json", "--reason", "a letter")), &shown))
@@ -156,7 +156,7 @@ func TestWrongLinesOfAnImport(t *testing.T) {
 	code, out := b.imports(t, importHeader+"a,p-1,1000,EUR\n", "--dry-run")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "0 imported, 1 new and not imported, 0 imported before, 0 wrong.")
-	require.Contains(t, out, "did not name the currency of 1 payments")
+	require.Contains(t, out, "did not name the currency of 1 payment:")
 	require.Equal(t, before, b.contents(t))
 	require.Len(t, b.audit(t), entries)
 	code, out = b.imports(t, importHeader+"a,p-1,1000,EUR\n", "--account", "EUR-nobody")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 )
 
 type orderCmd struct {
@@ -178,7 +179,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 		return fmt.Errorf("the order was resolved, but the conflicts that were settled cannot be read: %w", err)
 	}
 	conflicts = slices.DeleteFunc(conflicts, func(c payment.ConflictRecord) bool { return c.Source == payment.SourceOperator })
-	fmt.Fprintf(io.Out, "%d conflicts were settled:\n", settled)
+	fmt.Fprintf(io.Out, "%s settled:\n", plural.Of(settled, "conflict was", "conflicts were"))
 	for _, conflict := range conflicts[max(0, len(conflicts)-settled):] {
 		fmt.Fprintf(io.Out, "  %s  %s: %s, %s  %s\n", conflict.At.UTC().Format(time.RFC3339), conflict.Source, orNone(string(conflict.Reported)), conflict.Reason, providerDataText(conflict.ProviderData))
 	}
@@ -223,6 +224,6 @@ func (c orderResendCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		sent++
 	}
-	fmt.Fprintf(io.Out, "%d notifications of order %s are sent again within half a minute.\n", sent, o.ID)
+	fmt.Fprintf(io.Out, "Order %s: %s sent again within half a minute.\n", o.ID, plural.Of(sent, "notification is", "notifications are"))
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 )
 
 // notificationLines tells of an order's notifications and of each attempt to deliver them.
@@ -19,7 +20,7 @@ func notificationLines(ctx context.Context, db *database, key payment.Key) ([]li
 	for _, n := range notifications {
 		detail := fmt.Sprintf("%d: %s %s", n.Sequence, n.Type, n.State)
 		if n.Attempts > 0 {
-			detail += " after " + count(n.Attempts, "attempt", "attempts")
+			detail += " after " + plural.Of(n.Attempts, "attempt", "attempts")
 		}
 		if n.State == "pending" && n.Attempts > 0 {
 			detail += ", next at " + n.NextAttemptAt.Format(time.RFC3339)

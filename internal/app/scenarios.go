@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/sandbox/names"
 	"payrelay/internal/sandbox/scenario"
 	"payrelay/internal/secrets"
@@ -65,10 +66,10 @@ func (c scenariosCmd) Run(ctx context.Context, io *Streams) error {
 		c.print(io.Out, r)
 	})
 	if !c.JSON {
-		fmt.Fprintf(io.Out, "%d scenarios, %d wrong: %.1f s, and %.1f s to start\n", len(list), wrong, (time.Since(started) - ready).Seconds(), ready.Seconds())
+		fmt.Fprintf(io.Out, "%s, %d wrong: %.1f s, and %.1f s to start\n", plural.Of(len(list), "scenario", "scenarios"), wrong, (time.Since(started) - ready).Seconds(), ready.Seconds())
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%d of %d scenarios were wrong", wrong, len(list))
+		return fmt.Errorf("%d of %s wrong", wrong, plural.Of(len(list), "scenario was", "scenarios were"))
 	}
 	return ctx.Err()
 }

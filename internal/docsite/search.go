@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"payrelay/internal/plural"
 )
 
 // index is where each word is.
@@ -180,7 +182,7 @@ func (s *Site) searched(query string) *page {
 		fmt.Fprintf(&b, "<p role=\"status\">No page has “%s”. Try a shorter word, or the <a href=\"/docs/reference\">reference</a>.</p>\n", asked)
 	} else {
 		p.title = "Search: " + query
-		fmt.Fprintf(&b, "<p role=\"status\">The best %d pages for “%s”:</p>\n<ol class=\"results\">\n", len(hits), asked)
+		fmt.Fprintf(&b, "<p role=\"status\">The best %s for “%s”:</p>\n<ol class=\"results\">\n", plural.Of(len(hits), "page", "pages"), asked)
 		for _, h := range hits {
 			address, heading := h.page.address, h.page.title
 			if h.id != "" {

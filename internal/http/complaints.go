@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/card/detect"
+	"payrelay/internal/plural"
 )
 
 // addValue adds every rule of the contract that a value breaks. at is where the value stands, "" for the body. No value is
@@ -102,10 +103,14 @@ var rules = map[string]func(*openapi3.Schema) string{
 	"maximum":              atMost,
 	"exclusiveMaximum":     atMost,
 	"minLength":            tooShort,
-	"maxLength":            func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d characters", *s.MaxLength) },
-	"maxProperties":        func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d members", *s.MaxProps) },
-	"pattern":              hasForm,
-	"format":               hasForm,
+	"maxLength": func(s *openapi3.Schema) string {
+		return "must have at most " + plural.Of(*s.MaxLength, "character", "characters")
+	},
+	"maxProperties": func(s *openapi3.Schema) string {
+		return "must have at most " + plural.Of(*s.MaxProps, "member", "members")
+	},
+	"pattern": hasForm,
+	"format":  hasForm,
 }
 
 func notNull(*openapi3.Schema) string {

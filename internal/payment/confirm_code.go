@@ -3,10 +3,10 @@ package payment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/plural"
 )
 
 // ConfirmCode answers a payment's confirm_code action with what the customer typed. A wrong code is CodeWrongCode, and
@@ -96,11 +96,7 @@ func notConfirmed(o *Order, err error) error {
 func wrongCode(o *Order, err error) error {
 	message := "The code is wrong. Ask the customer again."
 	if a := o.NextAction; a != nil && a.AttemptsLeft != nil {
-		left := fmt.Sprintf("%d attempts are", *a.AttemptsLeft)
-		if *a.AttemptsLeft == 1 {
-			left = "1 attempt is"
-		}
-		message = "The code is wrong. Ask the customer again: " + left + " left."
+		message = "The code is wrong. Ask the customer again: " + plural.Of(*a.AttemptsLeft, "attempt is", "attempts are") + " left."
 	}
 	return &Error{Code: CodeWrongCode, Message: message, Err: err}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/plural"
 )
 
 // MandateTerms are what a customer agreed to. Zero members bound nothing.
@@ -159,10 +160,10 @@ func (m *Mandate) allows(minor int64, now time.Time) error {
 	case minor > m.MaxAmount:
 		return refusedBy(CodeMandateLimit, "max_amount", fmt.Sprintf("One charge of the mandate is at most %d.", m.MaxAmount))
 	case m.MaxCharges > 0 && m.Succeeded >= m.MaxCharges:
-		return refusedBy(CodeMandateLimit, "max_charges", fmt.Sprintf("The mandate allows %d charges, and all were made.", m.MaxCharges))
+		return refusedBy(CodeMandateLimit, "max_charges", fmt.Sprintf("The mandate allows %s, and no more can be made.", plural.Of(m.MaxCharges, "charge", "charges")))
 	}
 	if at := m.NextChargeAt(now); m.MinDays > 1 && now.Before(*at) {
-		e := refusedBy(CodeMandateTooSoon, "min_days", fmt.Sprintf("The last charge was less than %d days ago. The next one is possible from %s on.", m.MinDays-1, at.UTC().Format(time.RFC3339)))
+		e := refusedBy(CodeMandateTooSoon, "min_days", fmt.Sprintf("The last charge was less than %s ago. The next one is possible from %s on.", plural.Of(m.MinDays-1, "day", "days"), at.UTC().Format(time.RFC3339)))
 		e.RetryAfter = at.Sub(now)
 		return e
 	}

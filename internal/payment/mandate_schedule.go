@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/plural"
 )
 
 // MandateSchedule is when payrelay charges a mandate without being asked. Periods are counted from the first payment's success, by UTC.
@@ -71,7 +72,7 @@ func (t *MandateTerms) scheduleComplaints() (bad []gateway.FieldError) {
 		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: fmt.Sprintf("must be at most %d: nothing is tried again after a period, and the longest has so many days", s.longest())})
 	}
 	if t.MinDays-1 > s.longest() {
-		bad = append(bad, gateway.FieldError{Field: "mandate.min_days", Message: fmt.Sprintf("is too much: a period of the schedule has at most %d days, so no charge would be on time. Use a longer period, or fewer days", s.longest())})
+		bad = append(bad, gateway.FieldError{Field: "mandate.min_days", Message: fmt.Sprintf("is too much: a period of the schedule has at most %s, so no charge would be on time. Use a longer period, or fewer days", plural.Of(s.longest(), "day", "days"))})
 	}
 	return bad
 }

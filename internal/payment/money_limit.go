@@ -11,6 +11,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/plural"
 )
 
 // LimitScope says whose orders a limit is of.
@@ -148,7 +149,7 @@ func LimitExceeded(hits []LimitHit) error {
 func (h LimitHit) text() string {
 	text := fmt.Sprintf("The %s goes beyond the limit %s: %s.", h.Kind, limitWords[h.Scope], h.bound())
 	if h.Counts() && !h.Shared() {
-		text += fmt.Sprintf(" Used: %d in %s.", h.UsedAmount, ordersOf(h.UsedOrders))
+		text += fmt.Sprintf(" Used: %d in %s.", h.UsedAmount, plural.Of(h.UsedOrders, "order", "orders"))
 	}
 	text += " Nothing was stored or sent."
 	if h.FreeAt != nil {
@@ -166,22 +167,16 @@ func (h LimitHit) bound() string {
 	if window := limitWindows[h.Rule]; window > 0 {
 		per = fmt.Sprintf("in %.0f h", window.Hours())
 	}
+	orders := plural.Of(h.Orders, "order", "orders")
 	switch {
 	case h.Rule == LimitMinimum:
 		return fmt.Sprintf("at least %d %s (minor units) in one order", h.Amount, h.Currency)
 	case h.Orders == 0:
 		return fmt.Sprintf("at most %d %s (minor units) %s", h.Amount, h.Currency, per)
 	case h.Amount == 0:
-		return fmt.Sprintf("at most %s %s", ordersOf(h.Orders), per)
+		return fmt.Sprintf("at most %s %s", orders, per)
 	}
-	return fmt.Sprintf("at most %d %s (minor units) and %s %s", h.Amount, h.Currency, ordersOf(h.Orders), per)
-}
-
-func ordersOf(n int64) string {
-	if n == 1 {
-		return "1 order"
-	}
-	return fmt.Sprintf("%d orders", n)
+	return fmt.Sprintf("at most %d %s (minor units) and %s %s", h.Amount, h.Currency, orders, per)
 }
 
 type keyIDKey struct{}

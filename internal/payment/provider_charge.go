@@ -11,6 +11,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/plural"
 )
 
 // A provider may charge a mandate by its own schedule. Each such charge becomes an order, so that it is counted and notified, and can
@@ -171,7 +172,7 @@ func (m *Mandate) outside(minor int64, now time.Time) string {
 	case minor > m.MaxAmount:
 		return fmt.Sprintf("the provider charged %d, and the mandate allows at most %d", minor, m.MaxAmount)
 	case m.MaxCharges > 0 && m.Succeeded >= m.MaxCharges:
-		return fmt.Sprintf("the mandate allows %d charges, and this is one more", m.MaxCharges)
+		return fmt.Sprintf("the mandate allows %s, and this is one more", plural.Of(m.MaxCharges, "charge", "charges"))
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/plural"
 )
 
 // Resolution is an operator's decision about an order.
@@ -35,7 +36,7 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if settled = o.Conflicts; d.Seen != nil && settled > *d.Seen {
-			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%d reports contradict this order, and you have seen %d. Nothing was changed: look at it again.", settled, *d.Seen)}
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%s this order, and you have seen %d. Nothing was changed: look at it again.", plural.Of(settled, "report contradicts", "reports contradict"), *d.Seen)}
 		}
 		decide := d.settle
 		switch {

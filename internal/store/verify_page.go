@@ -10,6 +10,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/plural"
 	"payrelay/internal/seal"
 	"payrelay/internal/store/internal/db"
 )
@@ -239,7 +240,7 @@ func (v *verification) names(p *verifiedPage, row *db.Order) {
 		v.found(Finding{"order_names", row.ID.String(), "the order is not found by a name that its provider or a bank gave it"})
 	}
 	if int(row.Conflicts) > len(p.conflicts[row.ID]) {
-		v.found(Finding{"order_conflicts", row.ID.String(), fmt.Sprintf("%d conflicts wait for an operator, and %d are there", row.Conflicts, len(p.conflicts[row.ID]))})
+		v.found(Finding{"order_conflicts", row.ID.String(), fmt.Sprintf("%s for an operator, and %s there", plural.Of(row.Conflicts, "conflict waits", "conflicts wait"), plural.Of(len(p.conflicts[row.ID]), "is", "are"))})
 	}
 }
 
@@ -318,6 +319,6 @@ func (v *verification) steps(p *verifiedPage, id uuid.UUID, history []db.OrderTr
 		}
 	}
 	if p.applied[id] > byCallback {
-		v.found(Finding{"order_transitions", id.String(), fmt.Sprintf("%d callbacks were applied, and the history has %d steps of callbacks", p.applied[id], byCallback)})
+		v.found(Finding{"order_transitions", id.String(), fmt.Sprintf("%s applied, and the history has %s of callbacks", plural.Of(p.applied[id], "callback was", "callbacks were"), plural.Of(byCallback, "step", "steps"))})
 	}
 }

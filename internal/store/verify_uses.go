@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -14,8 +15,8 @@ func (v *verification) uses(ctx context.Context) error {
 	return v.store.readWithin(ctx, verifyLimit, "read what is used of limits", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.UsesToVerify(ctx, v.store.Now())
 		for _, r := range rows {
-			v.found(Finding{"limit_uses", r.ID.String(), fmt.Sprintf("from %s on, %s in %d orders are used, and by the orders %s in %d",
-				r.BeginsAt.UTC().Format("2006-01-02T15:04:05Z"), r.UsedAmount, r.UsedOrders, r.CountedAmount, r.CountedOrders)})
+			v.found(Finding{"limit_uses", r.ID.String(), fmt.Sprintf("from %s on, %s in %s is used, and by the orders %s in %d",
+				r.BeginsAt.UTC().Format("2006-01-02T15:04:05Z"), r.UsedAmount, plural.Of(r.UsedOrders, "order", "orders"), r.CountedAmount, r.CountedOrders)})
 		}
 		return err
 	})

@@ -227,7 +227,7 @@ func TestDoctorSeesWhatWaitsAndWhatFills(t *testing.T) {
 	require.NoError(t, <-waiting)
 }
 
-// A slot that nobody reads fills the disk with WAL.
+// A slot that nobody reads fills the disk with WAL, or loses it where Postgres may keep no more.
 func TestDoctorSeesAForgottenSlot(t *testing.T) {
 	t.Parallel()
 	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: t.TempDir()}) // the one of most tests has no slots
@@ -235,10 +235,29 @@ func TestDoctorSeesAForgottenSlot(t *testing.T) {
 	t.Cleanup(func() { _ = pg.Stop(context.Background()) })
 	conn, err := pgx.Connect(t.Context(), pg.URL())
 	require.NoError(t, err)
-	_, err = conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot('gone_standby', true)")
-	require.NoError(t, err)
-	require.NoError(t, conn.Close(t.Context()))
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	exec := func(sql string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
 	_, keyset, _ := command(nil, "keyset", "new")
-	found := strings.Join(diagnoses(t, 1, []string{"DATABASE_URL=" + pg.URL(), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}), "\n")
-	require.Regexp(t, `warning replication slots: nobody reads gone_standby, and it keeps \d+ MB of WAL, .*: start its standby, or drop the slot with SELECT pg_drop_replication_slot\('gone_standby'\)`, found)
+	found := func() string {
+		return strings.Join(diagnoses(t, 1, []string{"DATABASE_URL=" + pg.URL(), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}), "\n")
+	}
+	exec("SELECT pg_create_physical_replication_slot('gone_standby', true)")
+	require.Regexp(t, `warning replication slots: nobody reads gone_standby, and it keeps \d+ MB of WAL, .*: start its standby, or drop the slot with SELECT pg_drop_replication_slot\('gone_standby'\)`, found())
+
+	exec("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+	exec("SELECT pg_reload_conf()")
+	require.Eventually(t, func() (lost bool) {
+		exec("SELECT pg_logical_emit_message(false, 'test', 'something to write')")
+		exec("SELECT pg_switch_wal()")
+		exec("CHECKPOINT")
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT wal_status = 'lost' FROM pg_replication_slots").Scan(&lost))
+		return lost
+	}, waitTimeout, 50*time.Millisecond)
+	require.Contains(t, found(), "warning replication slots: gone_standby has lost WAL that its standby needed: make that standby anew, and drop the slot with SELECT pg_drop_replication_slot('gone_standby')")
+	exec("SELECT pg_drop_replication_slot('gone_standby')")
+	require.Contains(t, found(), "ok replication slots: 0 slots, none keeps WAL for nobody")
 }

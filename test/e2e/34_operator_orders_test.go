@@ -51,7 +51,7 @@ func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
 	said = 0
 	conflict("03")
 	text = d.operator(settle...)
-	require.Contains(t, text, "1 conflicts were settled:")
+	require.Contains(t, text, "1 conflict was settled:")
 	require.Contains(t, text, "eci=03")
 	require.NotContains(t, text, "eci=02")
 }

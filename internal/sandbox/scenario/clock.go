@@ -3,6 +3,8 @@ package scenario
 import (
 	"fmt"
 	"net/http"
+
+	"payrelay/internal/plural"
 )
 
 // byClock are scenarios in which days pass. Each moves the clock of everybody.
@@ -47,7 +49,7 @@ func (r *run) charges(of order, number int) {
 			}
 		}
 		if len(found) > number {
-			r.fail("there are %d charges and must be %d", len(found), number)
+			r.fail("there must be %s, not %d", plural.Of(number, "charge", "charges"), len(found))
 		}
 		if len(found) < number {
 			return false, fmt.Sprintf("%d of %d came", len(found), number)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"payrelay/internal/plural"
 )
 
 // compare holds the three records of an order against each other: what the API shows, what the shop was notified of, and what the
@@ -32,14 +34,14 @@ func (r *run) compareNotifications(o order) {
 		o = r.order(o.ID)
 		got, invalid := r.w.Shop.about(o.ID)
 		if invalid > 0 {
-			r.fail("%d notifications had a signature that does not hold", invalid)
+			r.fail("%s a signature that does not hold", plural.Of(invalid, "notification has", "notifications have"))
 		}
 		for sequence := 2; sequence <= o.Sequence; sequence++ {
 			if _, came := got[sequence]; !came {
 				return false, fmt.Sprintf("number %d of %d is missing", sequence, o.Sequence)
 			}
 		}
-		return len(got) == o.Sequence-1, fmt.Sprintf("%d came, the order has %d steps", len(got), o.Sequence)
+		return len(got) == o.Sequence-1, fmt.Sprintf("%d came, the order has %s", len(got), plural.Of(o.Sequence, "step", "steps"))
 	})
 	got, _ := r.w.Shop.about(o.ID)
 	if last, any := got[o.Sequence]; any {

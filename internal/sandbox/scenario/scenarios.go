@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/sandbox/recipe"
 )
 
@@ -137,7 +138,7 @@ var atBoth = map[string]func(*run, side){
 			for _, c := range at.Callbacks {
 				answered += min(1, len(c.Attempts))
 			}
-			return answered == 2, fmt.Sprintf("%d were answered", answered)
+			return answered == 2, plural.Of(answered, "was answered", "were answered")
 		})
 		equal(r, "the status after forged callbacks", r.order(o.ID).Status, "requires_action")
 		r.pays(o, s.good, "")
@@ -158,7 +159,7 @@ var atBoth = map[string]func(*run, side){
 		r.control(http.MethodPost, uapay, "/orders/"+o.ProviderOrderID+"/later", object{"what": "subscription_charge"}, nil)
 		r.until("the provider's charge", func() (bool, string) {
 			found := r.find("kind=payment&parent_id=" + o.ID)
-			return len(found) == 1 && found[0].Status == "succeeded", fmt.Sprintf("%d charges", len(found))
+			return len(found) == 1 && found[0].Status == "succeeded", plural.Of(len(found), "charge", "charges")
 		})
 		r.orders = r.orders[:0] // the simulator keeps both charges in one invoice
 	},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/plural"
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/names"
@@ -219,7 +220,7 @@ func (t *Simulator) lookup(o *Order, p *Payment, code string) bool {
 		return true
 	}
 	p.AttemptsLeft--
-	t.note(o, "wrong code, %d attempts left", p.AttemptsLeft)
+	t.note(o, "wrong code, %s left", plural.Of(p.AttemptsLeft, "attempt", "attempts"))
 	if p.AttemptsLeft <= 0 {
 		t.end(o, p, SystemRejected)
 	}
