@@ -100,7 +100,7 @@ func notListed(o *Order) (Status, string) {
 func faults(err error) (text string) {
 	if e, ok := errors.AsType[*gateway.Error](err); ok {
 		for _, f := range e.Fields {
-			text += " " + f.Field + ": " + f.Message + "."
+			text += " " + f.Field + " " + f.Message + "."
 		}
 	}
 	return text

@@ -24,7 +24,7 @@ func TestAnswersThatSayWhatToDo(t *testing.T) {
 		"initiate_unanswered": {gateway.Error{Kind: gateway.KindDeclined, Code: gateway.CodeUnanswered}, gateway.AdviceRetryLater, "Nothing happened to the money"},
 		"NOT_FOUND": {
 			gateway.Error{Kind: gateway.KindDeclined, Code: "NOT_FOUND", Fields: []gateway.FieldError{{Field: "payment_method.card_id", Message: "unknown"}}},
-			gateway.AdviceFixRequest, "refused the request. payment_method.card_id: unknown.",
+			gateway.AdviceFixRequest, "refused the request. payment_method.card_id unknown.",
 		},
 	} {
 		r := answerObservation(&Order{Operation: gateway.OpSale}, gateway.Result{}, &tc.err, 1, time.Now())

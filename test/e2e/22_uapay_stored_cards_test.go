@@ -151,7 +151,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			require.Equal(t, "invalid_request", o.Failure.Category)
 			require.Equal(t, "fix_request", o.Failure.Advice)
 			_, text := d.raw(http.MethodGet, "/v1/payments/"+o.ID, "", nil)
-			require.Contains(t, string(text), "The provider refused the request. payment_method.card_id: the provider does not know it.")
+			require.Contains(t, string(text), "The provider refused the request. payment_method.card_id is not known to the provider.")
 		},
 	})
 	d.keepsSecrets()

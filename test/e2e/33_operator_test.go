@@ -27,10 +27,10 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 	eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 })
 	text := d.operator("order", "show", o.ID)
-	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempts"} {
+	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempt"} {
 		require.Contains(t, text, want)
 	}
-	require.Contains(t, d.operator("order", "resend", o.ID, "--from", "3"), "1 notifications of order "+o.ID+" are sent again")
+	require.Contains(t, d.operator("order", "resend", o.ID, "--from", "3"), "Order "+o.ID+": 1 notification is sent again")
 	eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	})
