@@ -278,7 +278,8 @@ func Accepted(ctx context.Context) {
 }
 
 // Hold waits before a request of ctx is refused. Its connection is closed meanwhile, as one that waits for its next request
-// is, if there are too many.
+// is, if there are too many. A caller who hangs up does not end the wait: one who has only ended what it sends still gets the
+// answer, and net/http cancels ctx for both. The connection is counted until then.
 func Hold(ctx context.Context, d time.Duration) {
 	gone := make(chan struct{})
 	if c, ok := ctx.Value(contextKey{}).(*connection); ok {
@@ -287,7 +288,6 @@ func Hold(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-ctx.Done():
 	case <-gone:
 	case <-t.C:
 	}

@@ -2,9 +2,12 @@ package connlimit
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,10 +170,42 @@ func TestAHeldRequestGivesItsPlace(t *testing.T) {
 		require.Equal(t, time.Second, last())
 		asking.hangUp()
 		require.Equal(t, 2, l.Open())
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		Hold(ctx, time.Hour) // the caller went away
 	})
+}
+
+// TestHangingUpEndsNoHold sends requests over real connections and ends each one's sending half, which net/http takes for a
+// caller who is gone.
+func TestHangingUpEndsNoHold(t *testing.T) {
+	t.Parallel()
+	const asked, most = 50, 20
+	l := New(Limits{Unknown: most})
+	var holding, hungUp atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		holding.Add(1)
+		defer holding.Add(-1)
+		context.AfterFunc(r.Context(), func() { hungUp.Add(1) })
+		Hold(r.Context(), time.Hour)
+	}))
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return l.Accept(ctx, c, netip.MustParseAddr("192.0.2.1"))
+	}
+	server.Config.ConnState = l.Note
+	server.Start()
+	t.Cleanup(server.Close)
+	for i := range asked {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		require.NoError(t, c.(*net.TCPConn).CloseWrite())
+		require.Eventually(t, func() bool { return hungUp.Load() > int64(i) }, time.Minute, time.Millisecond)
+	}
+	require.Equal(t, most, l.Open(), "they are counted, and the longest held gave its place to the next")
+	require.EqualValues(t, asked-most, l.Closed())
+	require.Eventually(t, func() bool { return holding.Load() == most }, time.Minute, time.Millisecond)
+	l.CloseNew()
+	require.Eventually(t, func() bool { return holding.Load() == 0 && l.Open() == 0 }, time.Minute, time.Millisecond)
 }
 
 func TestWhoWaitsWithoutAKeyIsClosed(t *testing.T) {

@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -79,6 +82,34 @@ func TestAGuesserIsSlowedDown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhoHangsUpIsHeldBackToo holds that a guesser who ends its sending half is answered no sooner.
+func TestWhoHangsUpIsHeldBackToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server := httptest.NewServer(b.handler)
+	t.Cleanup(server.Close)
+	guess := func() (status int, after time.Duration) {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		began := time.Now()
+		_, err = io.WriteString(conn, "GET /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess\r\n\r\n")
+		require.NoError(t, err)
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err, "the answer is owed all the same")
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode, time.Since(began)
+	}
+	for range failureRate.Quota {
+		status, _ := guess()
+		require.Equal(t, http.StatusUnauthorized, status)
+	}
+	status, after := guess()
+	require.Equal(t, http.StatusTooManyRequests, status)
+	require.GreaterOrEqual(t, after, holdLeast)
 }
 
 // TestAnAddressIsARangeOfIPv6 holds that nobody gets more by using each of the addresses that they have.
