@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"payrelay/internal/card/detect"
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/routing"
@@ -88,11 +89,16 @@ func (c accountSetCmd) given() (map[string]string, error) {
 	return given, settingsText(given)
 }
 
-// settingsText refuses settings that must not be kept, or that could not be printed as they are.
+// settingsText refuses settings that must not be kept, or that could not be printed as they are. Of an id of digits,
+// such as client_id, that is one of 13 digits or more with the prefix and check digit of a card.
 func settingsText(given map[string]string) error {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		wrong = append(wrong, operatorText{"the setting " + strconv.Quote(key), given[key]}.check())
+		setting := operatorText{"the setting " + strconv.Quote(key), given[key]}
+		wrong = append(wrong, setting.checkControls())
+		if detect.Judge(setting.text) != detect.Clean {
+			wrong = append(wrong, fmt.Errorf("%s may be a card number, which must not be kept: copy it once more from the provider's cabinet. If that shows it, ask the provider for another. Nothing was changed", setting.flag))
+		}
 	}
 	return errors.Join(wrong...)
 }

@@ -78,6 +78,12 @@ func TestOperatorsTextsHoldNoCardNumber(t *testing.T) {
 	}
 	require.Contains(t, b.refused(t, "account", "create", "EUR-9", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "s"),
 		"--provider-account", "4012000000003010"), "may be a card number")
+	uapay := func(client string) []string {
+		return []string{"account", "create", "UAH-9", "--provider", "uapay", "--currency", "UAH", "--client-id", client, "--secret-file", secretIn(t, "s")}
+	}
+	require.Contains(t, b.refused(t, uapay("4012000000003010")...),
+		`the setting "client_id" may be a card number, which must not be kept: copy it once more from the provider's cabinet. If that shows it, ask the provider for another.`)
+	b.command(t, uapay("401200000000")...)
 }
 
 // refused runs a command that must fail, and returns what it said.
