@@ -261,6 +261,7 @@ func TestAShopThatIsNotNotifiedSaysSo(t *testing.T) {
 	for _, page := range []string{"/", "/return?reference=r", "/orders/" + uuid.NewString()} {
 		require.Contains(t, b.get(t, page), "http://127.0.0.1:3000/hook", page)
 	}
+	require.NotContains(t, b.get(t, "/"), "appears here")
 }
 
 func TestPages(t *testing.T) {

@@ -74,7 +74,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, d.operator("order", "list", "--dead-lettered", "--json"), `"order_id":"`+o.ID+`"`)
 	text := d.operator("order", "resend", o.ID, "--from", "3")
 	require.Contains(t, text, "Notification 2 was given up on")
-	require.Contains(t, text, "2 notifications of order "+o.ID)
+	require.Contains(t, text, "Order "+o.ID+": 2 notifications are sent again")
 	eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	})
