@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -99,6 +101,23 @@ func newCLI() (*cli, kong.Vars, error) {
 	return &c, kong.Vars{"providers": strings.Join(registry.Names(), " or "), "currencies": strings.Join(currencies, "; "), "settings": strings.Join(settings, ". ")}, nil
 }
 
+// only returns the command that args begin with, as a grammar of its own: to build all commands takes longer than most of them run. It
+// returns all of them if args begin otherwise. as is where --as goes.
+func (c *cli) only(args []string) (grammar any, as *string) {
+	all := reflect.ValueOf(c).Elem()
+	for _, f := range reflect.VisibleFields(all.Type()) {
+		if _, command := f.Tag.Lookup("cmd"); !command || len(args) == 0 || cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name)) != args[0] {
+			continue
+		}
+		f.Offset, f.Index = 0, nil
+		claim, _ := all.Type().FieldByName("As")
+		one := reflect.New(reflect.StructOf([]reflect.StructField{claim, f}))
+		one.Elem().Field(1).Set(all.FieldByName(f.Name))
+		return one.Interface(), one.Elem().Field(0).Addr().Interface().(*string) //nolint:forcetypeassert // as declared above
+	}
+	return c, &c.As
+}
+
 // exitError is an error of a command with an exit code of its own.
 type exitError struct {
 	code int
@@ -124,7 +143,8 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 	if err != nil {
 		panic(err) // a programmer's mistake in a provider's description
 	}
-	parser, err := kong.New(c, words, kong.Name("server"), kong.Description("payrelay: one call for shops, two payment providers, and never a guess about money."),
+	grammar, as := c.only(args)
+	parser, err := kong.New(grammar, words, kong.Name("server"), kong.Description("payrelay: one call for shops, two payment providers, and never a guess about money."),
 		kong.Writers(io.Out, io.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(io))
@@ -139,7 +159,7 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 		}
 		return 2
 	}
-	io.claimed = c.As
+	io.claimed = *as
 	if err := kctx.Run(); err != nil {
 		fmt.Fprintf(io.Err, "server: %s\n", inPlainWords(err))
 		if e, ok := errors.AsType[*exitError](err); ok {
