@@ -66,9 +66,9 @@ func (a *app) followClock(ctx context.Context, c *clock.Clock) error {
 // clockFile keeps by how much the clock was moved, beside the database whose rows are dated by it.
 func clockFile(folder string) string { return filepath.Join(folder, "clock") }
 
-// openClock returns a clock that is as far ahead as at the end of the last run.
-func openClock(folder string, fresh bool) (*clock.Clock, error) {
-	file, moved := clockFile(folder), time.Duration(0)
+// movedBy returns how far ahead the clock was at the end of the last run.
+func movedBy(folder string, fresh bool) (moved time.Duration, err error) {
+	file := clockFile(folder)
 	if fresh {
 		_ = os.Remove(file) // there may be none
 	}
@@ -76,14 +76,23 @@ func openClock(folder string, fresh bool) (*clock.Clock, error) {
 	switch {
 	case err == nil:
 		if moved, err = time.ParseDuration(strings.TrimSpace(string(raw))); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return 0, fmt.Errorf("%s: %w", file, err)
 		}
 	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("read by how much the clock was moved: %w", err)
+		return 0, fmt.Errorf("read by how much the clock was moved: %w", err)
+	}
+	return moved, nil
+}
+
+// openClock returns a clock that is as far ahead as at the end of the last run.
+func openClock(folder string, fresh bool) (*clock.Clock, error) {
+	moved, err := movedBy(folder, fresh)
+	if err != nil {
+		return nil, err
 	}
 	c := clock.New(nil, moved)
 	c.Follow(func(context.Context, time.Duration) error {
-		return os.WriteFile(file, []byte(c.Moved().String()+"\n"), 0o600) //nolint:gosec // in the developer's own folder
+		return os.WriteFile(clockFile(folder), []byte(c.Moved().String()+"\n"), 0o600) //nolint:gosec // in the developer's own folder
 	})
 	return c, nil
 }

@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -52,9 +53,18 @@ func (d devCmd) listen(providerTimeout time.Duration, log zerolog.Logger) (s *de
 	}
 	if s.sandboxURL = strings.TrimRight(d.External, "/"); s.sandboxURL != "" {
 		s.sandboxPublic = cmp.Or(d.SandboxPublic, s.sandboxURL)
-		return s, nil
+		return s, d.checkClock()
 	}
 	return s, d.simulate(s, log)
+}
+
+// checkClock rejects rows of another time: simulators elsewhere have a clock of their own, which the service does not follow.
+func (d devCmd) checkClock() error {
+	moved, err := movedBy(d.Data, d.Fresh)
+	if err == nil && moved != 0 {
+		err = fmt.Errorf("the clock of %s was moved by %s, and --external-sandbox has a clock of its own: leave that out, or begin with --fresh", d.Data, moved)
+	}
+	return err
 }
 
 // simulate opens the listener of a simulator of our own.
