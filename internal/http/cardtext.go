@@ -12,8 +12,11 @@ import (
 	"payrelay/internal/card/detect"
 )
 
-// bodyText is a text of a body, and where it stands.
-type bodyText struct{ path, text string }
+// bodyText is a text of a body, or a number as it is written, and where it stands.
+type bodyText struct {
+	path, text string
+	number     bool
+}
 
 // ofShop reports whether a shop made up the name of a member.
 func ofShop(path string) bool { return strings.HasPrefix(path, "metadata.") }
@@ -21,12 +24,18 @@ func ofShop(path string) bool { return strings.HasPrefix(path, "metadata.") }
 // isNumber reports whether a member is a card's number.
 func isNumber(path string) bool { return strings.HasSuffix(path, ".card.number") && !ofShop(path) }
 
+// isName reports whether a member is the name of a person, or a part of it.
+func isName(path string) bool {
+	return (strings.HasSuffix(path, "_name") || strings.HasSuffix(path, ".holder")) && !ofShop(path)
+}
+
 // mayHoldCard reports whether a member is meant for card data. It is sent on and never stored.
 func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
 
 // judgeCards lists the members whose texts evidently hold a card number, and those of metadata with a card's code. What only might
-// be a card number is taken: of honest numbers of 16 digits one in thirty has the prefix and the check digit of a card. How the
-// reference was judged is counted: it rests as it is.
+// be a card number is taken: of honest numbers of 16 digits one in thirty has the prefix and the check digit of a card. No sum and no
+// name is so long a number, so of those it is refused, also over two names of a person. How the reference was judged is counted: it
+// rests as it is.
 func judgeCards(texts []bodyText) (wrong problems, reference string) {
 	var own []card.PAN
 	for _, t := range texts {
@@ -45,6 +54,7 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 		}
 		return false
 	}
+	var names []bodyText
 	for _, t := range texts {
 		place := detect.Place{Field: t.path, Same: same}
 		if strings.HasSuffix(t.path, "card_id") && !ofShop(t.path) { // the provider's id of a kept card
@@ -54,8 +64,13 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 			continue
 		}
 		verdict := place.Judge(t.text)
-		if verdict == detect.Evident {
+		switch {
+		case verdict == detect.Evident, isName(t.path) && verdict == detect.Ambiguous:
 			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out")
+		case t.number && verdict == detect.Ambiguous:
+			wrong.add(fieldName(t.path), "has the form of a card number, which must not be stored: send another number")
+		case isName(t.path):
+			names = append(names, t)
 		}
 		if ofShop(t.path) && detect.CardCode(t.path, t.text) {
 			wrong.add(fieldName(t.path), "holds a card's code, which must never be stored: leave it out")
@@ -64,8 +79,18 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 			reference = verdict.String()
 		}
 	}
+	for i, a := range names {
+		for j, b := range names {
+			if i != j && parent(a.path) == parent(b.path) && detect.Judge(a.text+" "+b.text) != detect.Clean {
+				wrong.add(fieldName(a.path), "holds a card number together with "+fieldName(b.path)+", which must not be stored: leave it out")
+			}
+		}
+	}
 	return wrong, reference
 }
+
+// parent is the path of the object that a member stands in.
+func parent(path string) string { return path[:strings.LastIndexByte(path, '.')+1] }
 
 // cardInText answers a request whose members cards hold a card number, and says where the operation takes one. wrong is what else is wrong.
 func (o *operation) cardInText(cards, wrong problems) problem {

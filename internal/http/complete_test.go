@@ -116,6 +116,36 @@ func TestACardsCodeIsNotKept(t *testing.T) {
 	}
 }
 
+// TestNoSumAndNoNameIsACardNumber sends card numbers as sums, and in names, where no honest value looks like one.
+func TestNoSumAndNoNameIsACardNumber(t *testing.T) {
+	t.Parallel()
+	names := func(first, last string) string {
+		return with("customer", fmt.Sprintf(`{"first_name":%q,"last_name":%q}`, first, last))
+	}
+	for body, fields := range map[string][]string{
+		with("amount", "4111111111111111"):                                    {"amount"},
+		with("amount", "378282246310005"):                                     {"amount"},
+		names("4111111111111111", "Doe"):                                      {"customer.first_name"},
+		names("4111 1111", "1111 1111"):                                       {"customer.first_name"},
+		names("11111111", "41111111"):                                         {"customer.last_name"},
+		with("customer", `{"last_name":"41111111","middle_name":"11111111"}`): {"customer.last_name"},
+	} {
+		b := setup(t)
+		w := b.send(t, "POST", "/v1/payments", body)
+		require.Equal(t, 422, w.Code, body)
+		p := readProblem(t, w)
+		require.Equal(t, codeCardInText, p.Code)
+		require.Equal(t, fields, p.fields(), body)
+		require.NotContains(t, p.Detail, "1111")
+		require.Zero(t, b.count())
+	}
+	for _, body := range []string{
+		with("amount", "9007199254740991"), with("amount", "4111111111111112"), with("amount", "411111111111"), names("Jean 2", "Louis XIV 16"), names("4111 1111", "1111 1112"),
+	} {
+		require.Equal(t, 201, setup(t).send(t, "POST", "/v1/payments", body).Code, body)
+	}
+}
+
 func TestItIsSaidWhereACardNumberBelongs(t *testing.T) {
 	t.Parallel()
 	for address, c := range map[string][2]string{
@@ -166,10 +196,10 @@ func TestWhatOnlyMightBeACardNumberIsTaken(t *testing.T) {
 func TestIdsOfKeptCardsAreNoCardNumbers(t *testing.T) {
 	t.Parallel()
 	const number = "4012000000003010"
-	wrong, reference := judgeCards([]bodyText{{"payment_method.card_id", number}, {"method.payout_card_id", number}, {"from.card.number", "5555 5555 5555 4444"}})
+	wrong, reference := judgeCards([]bodyText{{"payment_method.card_id", number, false}, {"method.payout_card_id", number, false}, {"from.card.number", "5555 5555 5555 4444", false}})
 	require.Empty(t, wrong)
 	require.Empty(t, reference)
-	wrong, _ = judgeCards([]bodyText{{"metadata.card_id", number}, {"metadata.card.number", number}})
+	wrong, _ = judgeCards([]bodyText{{"metadata.card_id", number, false}, {"metadata.card.number", number, false}})
 	require.Len(t, wrong, 2)
 }
 

@@ -184,12 +184,12 @@ func (r *jsonReader) read(path string, depth int) (any, error) {
 		}
 		return r.readArray(path, depth)
 	case json.Number:
-		r.texts = append(r.texts, bodyText{path, v.String()})
+		r.texts = append(r.texts, bodyText{path, v.String(), true})
 		if strings.ContainsAny(v.String(), ".eE") {
 			r.wrong.add(fieldName(path), notWhole(path))
 		}
 	case string:
-		r.texts = append(r.texts, bodyText{path, v})
+		r.texts = append(r.texts, bodyText{path, v, false})
 		r.judgeText(path, v, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 	}
 	return t, nil
@@ -208,7 +208,7 @@ func (r *jsonReader) readObject(path string, depth int) (any, error) {
 			field = path + "." + name
 		}
 		r.judgeText(field, name, raw, false)
-		r.texts = append(r.texts, bodyText{field, name})
+		r.texts = append(r.texts, bodyText{field, name, false})
 		if _, duplicate := members[name]; duplicate {
 			r.duplicates.add(fieldName(field), "stands twice, the second time at "+position(r.raw, int(r.InputOffset())-len(raw)))
 		}
