@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,10 +98,14 @@ func (o *observer) limitHit(ctx context.Context, shop string, h payment.LimitHit
 	line.Msg("an order goes beyond a limit")
 }
 
-// sealBroken is store.Options.SealBroken.
+// sealBroken is store.Options.SealBroken. The log names the alert, under which the runbook says what to do.
 func (o *observer) sealBroken(f store.Finding) {
 	o.sealsBroken.WithLabelValues(f.Table).Inc()
-	alteredLogger(o.log)(f)
+	alert := "PayrelayRowAltered"
+	if strings.HasPrefix(f.Table, "order") || strings.HasPrefix(f.Table, "payout") {
+		alert = "PayrelaySealBroken"
+	}
+	o.log.Error().Str("table", f.Table).Str("id", f.ID).Str("reason", f.What).Msg("a row was changed past payrelay, and is not used: see " + alert + " in the runbook")
 }
 
 // chargeUnauthorized is the result of a charge that took money against the terms. Any other has its status.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -34,6 +35,19 @@ func TestAConflictIsLoggedWithItsOrder(t *testing.T) {
 	id := uuid.New()
 	o.observe(payment.Event{Provider: "smartcore", Source: payment.SourceStatusPoll, Verdict: payment.Conflict, Conflicts: 1, Order: id})
 	require.Contains(t, log.String(), `"order_id":"`+id.String()+`"`)
+}
+
+// A row that was changed past payrelay sends whoever reads the log to a heading of the runbook.
+func TestABrokenSealNamesItsPlaceInTheRunbook(t *testing.T) {
+	t.Parallel()
+	runbook, err := os.ReadFile("../../docs/runbook.md")
+	require.NoError(t, err)
+	for table, alert := range map[string]string{"shops": "PayrelayRowAltered", "orders": "PayrelaySealBroken", "order_transitions": "PayrelaySealBroken", "payout_approvals": "PayrelaySealBroken"} {
+		var log bytes.Buffer
+		newObserver(prometheus.NewRegistry(), zerolog.New(&log)).sealBroken(store.Finding{Table: table, ID: "7", What: "its seal is broken"})
+		require.Contains(t, log.String(), "see "+alert+" in the runbook", table)
+		require.Contains(t, string(runbook), "\n### "+alert+"\n")
+	}
 }
 
 // The first callback without an order must be an increase for Prometheus: the counter is there before.

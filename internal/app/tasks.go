@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
-	"payrelay/internal/store"
 	"payrelay/internal/worker"
 )
 
@@ -48,13 +46,6 @@ func (a *app) refundSurplus(ctx context.Context) error {
 func (a *app) checkConfiguration(ctx context.Context) error {
 	_, err := a.store.CheckConfiguration(ctx) // what it finds is logged and counted
 	return err
-}
-
-// alteredLogger logs rows that were changed past the service.
-func alteredLogger(log zerolog.Logger) func(store.Finding) {
-	return func(f store.Finding) {
-		log.Error().Str("table", f.Table).Str("id", f.ID).Str("reason", f.What).Msg("a row was changed past payrelay, and is not used: see the runbook, 'A row was changed past payrelay'")
-	}
 }
 
 func (a *app) makePartitions(ctx context.Context) error {
