@@ -69,7 +69,7 @@ const layout = `<!doctype html>
 <style nonce="{{.Nonce}}">{{.CSS}}</style>
 </head>
 <body class="{{if .Wide}}wide{{else}}narrow{{end}}">
-<p class="sandbox-bar" role="note"><strong>{{t "Sandbox"}}</strong> – {{t "no real money moves here"}}</p>
+<p class="sandbox-bar" role="note"><strong>{{t "Simulator"}}</strong> – {{t "no real money moves here"}}</p>
 {{template "content" .}}
 </body>
 </html>

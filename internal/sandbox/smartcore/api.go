@@ -136,7 +136,7 @@ func (t *Simulator) api(role, name string, fn endpoint) http.HandlerFunc {
 		}
 		m := t.merchant(r)
 		if m == nil {
-			w.Header().Set("WWW-Authenticate", `Basic realm="SmartCore sandbox"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="SmartCore simulator"`)
 			reply(answer{status: http.StatusUnauthorized, body: map[string]any{"err": "UNAUTHORIZED", "msg": "wrong merchant key or secret"}})
 			return
 		}

@@ -65,7 +65,7 @@ func declines() (cards []TestCard) {
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.pages.Show(w, r, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, r, page.Page{Name: "console", Title: "SmartCore simulator", Wide: true, Data: t.console(r, "")})
 }
 
 func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {

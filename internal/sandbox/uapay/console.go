@@ -104,7 +104,7 @@ func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.pages.Show(w, r, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, r, page.Page{Name: "console", Title: "UAPAY simulator", Wide: true, Data: t.console(r, "")})
 }
 
 // showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
