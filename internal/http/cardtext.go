@@ -32,53 +32,65 @@ func isName(path string) bool {
 // mayHoldCard reports whether a member is meant for card data. It is sent on and never stored.
 func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
 
-// judgeCards lists the members whose texts evidently hold a card number, and those of metadata with a card's code. What only might
-// be a card number is taken: of honest numbers of 16 digits one in thirty has the prefix and the check digit of a card. No sum and no
-// name is so long a number, so of those it is refused, also over two names of a person. How the reference was judged is counted: it
-// rests as it is.
+// judgeCards lists the members whose texts hold a card number, and those of metadata with a card's code. How the reference was judged is
+// counted: it rests as it is.
 func judgeCards(texts []bodyText) (wrong problems, reference string) {
-	var own []card.PAN
-	for _, t := range texts {
-		if !isNumber(t.path) {
-			continue
-		}
-		if pan, err := card.ParsePAN(t.text); err == nil {
-			own = append(own, pan)
-		}
-	}
+	own := cardsIn(texts)
 	same := func(digits string) bool {
-		for _, pan := range own {
-			if pan.Is(digits) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(own, func(pan card.PAN) bool { return pan.Is(digits) })
 	}
 	var names []bodyText
 	for _, t := range texts {
+		if mayHoldCard(t.path) {
+			continue
+		}
 		place := detect.Place{Field: t.path, Same: same}
 		if strings.HasSuffix(t.path, "card_id") && !ofShop(t.path) { // the provider's id of a kept card
 			place.Field = ""
 		}
-		if mayHoldCard(t.path) {
-			continue
-		}
 		verdict := place.Judge(t.text)
-		switch {
-		case verdict == detect.Evident, isName(t.path) && verdict == detect.Ambiguous:
-			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out")
-		case t.number && verdict == detect.Ambiguous:
-			wrong.add(fieldName(t.path), "has the form of a card number, which must not be stored: send another number")
+		switch fault := t.fault(verdict); {
+		case fault != "":
+			wrong.add(fieldName(t.path), fault)
 		case isName(t.path):
 			names = append(names, t)
-		}
-		if ofShop(t.path) && detect.CardCode(t.path, t.text) {
+		case ofShop(t.path) && detect.CardCode(t.path, t.text):
 			wrong.add(fieldName(t.path), "holds a card's code, which must never be stored: leave it out")
 		}
 		if t.path == "reference" {
 			reference = verdict.String()
 		}
 	}
+	return append(wrong, splitOver(names)...), reference
+}
+
+// cardsIn returns the card numbers that stand where they belong.
+func cardsIn(texts []bodyText) (cards []card.PAN) {
+	for _, t := range texts {
+		if !isNumber(t.path) {
+			continue
+		}
+		if pan, err := card.ParsePAN(t.text); err == nil {
+			cards = append(cards, pan)
+		}
+	}
+	return cards
+}
+
+// fault says what is wrong with a text that was judged, "" for nothing. What only might be a card number is taken: of honest numbers of
+// 16 digits one in thirty has the prefix and the check digit of a card. But no honest sum and no name looks so.
+func (t bodyText) fault(verdict detect.Verdict) string {
+	switch {
+	case verdict == detect.Evident, verdict == detect.Ambiguous && isName(t.path):
+		return "holds a card number, which must not be stored: leave it out"
+	case verdict == detect.Ambiguous && t.number:
+		return "has the form of a card number, which must not be stored: send another number"
+	}
+	return ""
+}
+
+// splitOver lists names of which two of one person make a card number together.
+func splitOver(names []bodyText) (wrong problems) {
 	for i, a := range names {
 		for j, b := range names {
 			if i != j && parent(a.path) == parent(b.path) && detect.Judge(a.text+" "+b.text) != detect.Clean {
@@ -86,7 +98,7 @@ func judgeCards(texts []bodyText) (wrong problems, reference string) {
 			}
 		}
 	}
-	return wrong, reference
+	return wrong
 }
 
 // parent is the path of the object that a member stands in.
