@@ -61,7 +61,7 @@ func newListener(name, addr string, h http.Handler, writeTimeout time.Duration) 
 	s.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ConnState: func(c net.Conn, state http.ConnState) { s.connections.Note(c, state) },
+		ConnState: func(c net.Conn, state http.ConnState) { s.connections.ConnState(c, state) },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			from := clientaddr.FromText(peer(c).String())
 			return s.connections.Accept(clientaddr.WithPeer(ctx, from), c, from)
@@ -103,7 +103,7 @@ func serve(ctx context.Context, limit time.Duration, sites ...*listener) error {
 			<-ctx.Done()
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 			defer cancel()
-			defer time.AfterFunc(idleGrace, func() { s.connections.CloseNew() }).Stop()
+			defer time.AfterFunc(idleGrace, func() { s.connections.CloseForShutdown() }).Stop()
 			if err := s.server.Shutdown(stop); err != nil {
 				return errors.Join(fmt.Errorf("stop the %s: %w", s.name, err), s.server.Close())
 			}

@@ -1,6 +1,7 @@
 package connlimit
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"net"
@@ -66,18 +67,19 @@ func (a *address) count() (all, unknown int) {
 
 // connection is one that is open.
 type connection struct {
-	limiter     *Limiter
-	conn        net.Conn
-	network     netip.Prefix
-	address     *address
-	isNew       bool
-	known       bool // guarded by the limiter's mutex; accepted says the same without it
-	accepted    atomic.Bool
-	class       class
-	since       time.Time
-	all, ofAddr *list.Element
-	idle        *time.Timer
-	gone        chan struct{} // of the request that is held
+	limiter  *Limiter
+	conn     net.Conn
+	network  netip.Prefix
+	address  *address
+	isNew    bool        // nothing was asked on it yet
+	accepted atomic.Bool // a request on it had an accepted key
+
+	class class
+	since time.Time // when it entered its class
+	// inAll and inAddress are its places in the queues of its class.
+	inAll, inAddress *list.Element
+	idle             *time.Timer   // closes it if it asks nothing for too long
+	gone             chan struct{} // closed with it, once a request on it is held
 }
 
 // New returns a limiter without connections.
@@ -102,14 +104,14 @@ type contextKey struct{}
 func (l *Limiter) Accept(ctx context.Context, conn net.Conn, from netip.Addr) context.Context {
 	c := &connection{limiter: l, conn: conn, network: networkOf(from), isNew: true}
 	l.mu.Lock()
-	victims := l.makeRoom(c, l.limits.Exempt != nil && l.limits.Exempt(from))
-	if victims == nil || victims[0] != c {
+	victim := l.makeRoom(c, l.limits.Exempt != nil && l.limits.Exempt(from))
+	if victim != c {
 		l.add(c)
 	}
 	l.mu.Unlock()
-	for _, v := range victims {
+	if victim != nil {
 		l.closed.Add(1)
-		_ = v.conn.Close()
+		_ = victim.conn.Close()
 	}
 	return context.WithValue(ctx, contextKey{}, c)
 }
@@ -124,28 +126,24 @@ func networkOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// makeRoom returns what must be closed for a new connection, or that one itself.
-func (l *Limiter) makeRoom(c *connection, exempt bool) (victims []*connection) {
+// makeRoom returns the connection that must be closed for a new one, which may be the new one itself, or nil.
+func (l *Limiter) makeRoom(c *connection, exempt bool) *connection {
 	if a := l.byAddress[c.network]; a != nil && !exempt {
 		all, unknown := a.count()
 		switch {
 		case l.limits.Unknown > 0 && unknown >= l.limits.Unknown:
-			victims = append(victims, l.take(&a.queues, activeUnknown))
+			return cmp.Or(l.take(&a.queues, activeUnknown), c)
 		case l.limits.Each > 0 && all >= l.limits.Each:
-			victims = append(victims, l.take(&a.queues, idleKnown))
+			return cmp.Or(l.take(&a.queues, idleKnown), c)
 		}
 	}
-	if victims == nil && l.limits.All > 0 && len(l.conns) >= l.limits.All {
-		v := l.take(l.mostUnknown(), activeUnknown)
-		if v == nil {
-			v = l.take(&l.queues, idleKnown)
-		}
-		victims = append(victims, v)
+	if l.limits.All == 0 || len(l.conns) < l.limits.All {
+		return nil
 	}
-	if victims != nil && victims[0] == nil {
-		victims[0] = c
+	if victim := l.take(l.mostUnknown(), activeUnknown); victim != nil {
+		return victim
 	}
-	return victims
+	return cmp.Or(l.take(&l.queues, idleKnown), c)
 }
 
 // mostUnknown returns the connections of the address that has the most without an accepted key: a flood pays for itself, and a
@@ -160,15 +158,15 @@ func (l *Limiter) mostUnknown() *queues {
 	return of
 }
 
-// take removes the connection that is closed first, of the classes up to last.
+// take removes the connection that is closed first, of the classes up to last. It returns nil if there is none.
 func (l *Limiter) take(q *queues, last class) *connection {
-	for class := waitingUnknown; class <= last; class++ {
-		front := q[class].Front()
+	for of := waitingUnknown; of <= last; of++ {
+		front := q[of].Front()
 		if front == nil {
 			continue
 		}
 		c := front.Value.(*connection) //nolint:forcetypeassert // the lists hold nothing else
-		if class == activeUnknown && time.Since(c.since) < settling {
+		if of == activeUnknown && time.Since(c.since) < settling {
 			continue
 		}
 		l.remove(c)
@@ -187,18 +185,18 @@ func (l *Limiter) add(c *connection) {
 	l.enter(c, waitingUnknown)
 }
 
-// enter puts a connection at the end of a class.
+// enter puts a connection at the end of a class. How long a new one may say nothing is the server's ReadHeaderTimeout.
 func (l *Limiter) enter(c *connection, to class) {
 	c.class, c.since = to, time.Now()
-	c.all, c.ofAddr = l.queues[to].PushBack(c), c.address.queues[to].PushBack(c)
+	c.inAll, c.inAddress = l.queues[to].PushBack(c), c.address.queues[to].PushBack(c)
 	if to == waitingUnknown && !c.isNew && l.limits.Idle > 0 {
 		c.idle = time.AfterFunc(l.limits.Idle, func() { l.expire(c) })
 	}
 }
 
 func (l *Limiter) leave(c *connection) {
-	l.queues[c.class].Remove(c.all)
-	c.address.queues[c.class].Remove(c.ofAddr)
+	l.queues[c.class].Remove(c.inAll)
+	c.address.queues[c.class].Remove(c.inAddress)
 	if c.idle != nil {
 		c.idle.Stop()
 		c.idle = nil
@@ -229,12 +227,12 @@ func (l *Limiter) expire(c *connection) {
 	}
 }
 
-// Note is http.Server.ConnState.
-func (l *Limiter) Note(conn net.Conn, state http.ConnState) {
+// ConnState is that of the http.Server.
+func (l *Limiter) ConnState(conn net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.conns[conn]
-	if c == nil { // it was closed for another
+	if c == nil { // it was closed before
 		return
 	}
 	switch state {
@@ -242,7 +240,7 @@ func (l *Limiter) Note(conn net.Conn, state http.ConnState) {
 	case http.StateActive, http.StateIdle:
 		c.isNew = false
 		l.leave(c)
-		l.enter(c, classOf(c.known, state))
+		l.enter(c, classOf(c.accepted.Load(), state))
 	case http.StateClosed, http.StateHijacked:
 		l.remove(c)
 	}
@@ -270,7 +268,6 @@ func Accepted(ctx context.Context) {
 	l := c.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.known = true
 	if l.conns[c.conn] == c && c.class == activeUnknown {
 		l.leave(c)
 		l.enter(c, activeKnown)
@@ -308,8 +305,9 @@ func (c *connection) hold(gone chan struct{}) {
 	}
 }
 
-// CloseNew closes the connections on which nothing was asked yet, and those that are held: a stop waits for neither.
-func (l *Limiter) CloseNew() {
+// CloseForShutdown closes what http.Server.Shutdown would wait for without need: the connections on which nothing was asked yet,
+// and those of which a request is held.
+func (l *Limiter) CloseForShutdown() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.conns {

@@ -32,13 +32,13 @@ func (c *line) Close() error {
 func open(l *Limiter, from string) *line {
 	c := &line{l: l}
 	c.ctx = l.Accept(context.Background(), c, netip.MustParseAddr(from))
-	l.Note(c, http.StateNew)
+	l.ConnState(c, http.StateNew)
 	return c
 }
 
 // ask begins a request, with a key that is accepted or without one.
 func (c *line) ask(accepted bool) *line {
-	c.l.Note(c, http.StateActive)
+	c.l.ConnState(c, http.StateActive)
 	if accepted {
 		Accepted(c.ctx)
 	}
@@ -47,11 +47,11 @@ func (c *line) ask(accepted bool) *line {
 
 // answered ends a request.
 func (c *line) answered() *line {
-	c.l.Note(c, http.StateIdle)
+	c.l.ConnState(c, http.StateIdle)
 	return c
 }
 
-func (c *line) hangUp() { c.l.Note(c, http.StateClosed) }
+func (c *line) hangUp() { c.l.ConnState(c, http.StateClosed) }
 
 func closed(lines ...*line) (list []bool) {
 	for _, c := range lines {
@@ -189,7 +189,7 @@ func TestHangingUpEndsNoHold(t *testing.T) {
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return l.Accept(ctx, c, netip.MustParseAddr("192.0.2.1"))
 	}
-	server.Config.ConnState = l.Note
+	server.Config.ConnState = l.ConnState
 	server.Start()
 	t.Cleanup(server.Close)
 	for i := range asked {
@@ -204,7 +204,7 @@ func TestHangingUpEndsNoHold(t *testing.T) {
 	require.Equal(t, most, l.Open(), "they are counted, and the longest held gave its place to the next")
 	require.EqualValues(t, asked-most, l.Closed())
 	require.Eventually(t, func() bool { return holding.Load() == most }, time.Minute, time.Millisecond)
-	l.CloseNew()
+	l.CloseForShutdown()
 	require.Eventually(t, func() bool { return holding.Load() == 0 && l.Open() == 0 }, time.Minute, time.Millisecond)
 }
 
@@ -235,7 +235,7 @@ func TestWhatIsOneAddress(t *testing.T) {
 	require.Equal(t, []bool{false, false}, closed(open(l, "10.0.0.7"), open(l, "10.0.0.7")), "a proxy passes on many")
 }
 
-func TestCloseNew(t *testing.T) {
+func TestCloseForShutdown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Limits{})
@@ -244,7 +244,7 @@ func TestCloseNew(t *testing.T) {
 		go func() { Hold(held.ctx, time.Second); close(ended) }()
 		synctest.Wait()
 		began := time.Now()
-		l.CloseNew()
+		l.CloseForShutdown()
 		require.Equal(t, []bool{true, false, true}, closed(quiet, asked, held))
 		<-ended
 		require.Zero(t, time.Since(began), "a stop waits for no refusal")

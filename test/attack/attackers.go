@@ -37,7 +37,7 @@ const (
 	addresses = 80
 )
 
-// Attack attacks a target until ctx is done, and returns how many connections or requests it made.
+// Attack attacks a target until ctx is done, and returns how many connections it made, or how many keys it sent.
 func Attack(ctx context.Context, kind Kind, target string) int64 {
 	a := &attackers{target: target}
 	var senders sync.WaitGroup
@@ -64,7 +64,7 @@ func Attack(ctx context.Context, kind Kind, target string) int64 {
 
 type attackers struct {
 	target string
-	made   atomic.Int64
+	made   atomic.Int64 // connections, or keys that were sent
 }
 
 // pause is how long an attacker waits who got no connection, or lost it.
@@ -78,7 +78,6 @@ func (a *attackers) dial(ctx context.Context, i int) net.Conn {
 		wait(ctx, pause)
 		return nil
 	}
-	a.made.Add(1)
 	return c
 }
 
@@ -96,6 +95,7 @@ func (a *attackers) halfSend(ctx context.Context, i int) {
 	if c == nil {
 		return
 	}
+	a.made.Add(1)
 	path := "/v1/payments"
 	if i%2 == 0 {
 		path = "/callbacks/smartcore/nobody"
@@ -106,17 +106,18 @@ func (a *attackers) halfSend(ctx context.Context, i int) {
 
 func (a *attackers) sayNothing(ctx context.Context, i int) {
 	if c := a.dial(ctx, i); c != nil {
+		a.made.Add(1)
 		hold(ctx, c)
 	}
 }
 
-// guess sends wrong keys over one connection, at its part of the rate. It takes another when an answer does not come in time.
+// guess sends wrong keys over one connection, at its part of the rate. Its caller opens another one if an answer does not come
+// before the next request is due, as a refusal that is held back does not.
 func (a *attackers) guess(ctx context.Context, i int) {
 	c := a.dial(ctx, i)
 	if c == nil {
 		return
 	}
-	a.made.Add(-1) // requests count here
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
 	defer func() { _ = c.Close() }()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ type Options struct {
 // Result is an attack and what it did.
 type Result struct {
 	Kind Kind
-	// Made is how many connections or requests the attackers made.
+	// Made is how many connections the attackers made, or how many keys they sent.
 	Made int64
 	// Server is what a shop met at the service, Static at a handler that only answers.
 	Server Load
@@ -45,6 +46,11 @@ type Result struct {
 
 // Run builds and starts the server, and attacks it.
 func Run(ctx context.Context, o Options) ([]Result, error) {
+	for _, kind := range o.Kinds {
+		if !slices.Contains(Kinds, kind) {
+			return nil, fmt.Errorf("there is no attack %q: use one of %q", kind, Kinds)
+		}
+	}
 	s, err := startServer(ctx, o)
 	if err != nil {
 		return nil, err
@@ -129,7 +135,6 @@ func (o Options) attackStatic(ctx context.Context, kind Kind) (Load, error) {
 // server is a running `server dev`.
 type server struct {
 	target target
-	log    string
 	cmd    *exec.Cmd
 }
 
@@ -139,14 +144,13 @@ func startServer(ctx context.Context, o Options) (*server, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the server: %w: %s", err, out)
 	}
-	s := &server{log: filepath.Join(o.Dir, "server.log")}
-	log, err := os.Create(s.log)
+	log, err := os.Create(filepath.Join(o.Dir, "server.log"))
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	s.cmd = exec.Command(binary, "dev", "--json", "--fresh", "--data", filepath.Join(o.Dir, "data"), "--log-level", "info", //nolint:gosec,noctx // what was built; stop ends it
-		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0")
+	s := &server{cmd: exec.Command(binary, "dev", "--json", "--fresh", "--data", filepath.Join(o.Dir, "data"), "--log-level", "info", //nolint:gosec,noctx // what was built; stop ends it
+		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0")}
 	s.cmd.Stderr = log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -166,7 +170,7 @@ func startServer(ctx context.Context, o Options) (*server, error) {
 	}
 	if err != nil {
 		s.stop()
-		return nil, fmt.Errorf("the server did not get ready, see %s: %w", s.log, err)
+		return nil, fmt.Errorf("the server did not get ready, see %s: %w", log.Name(), err)
 	}
 	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	s.target = target{api: host(ready.API), admin: host(ready.Admin), key: ready.ShopKey}
