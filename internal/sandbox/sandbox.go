@@ -101,7 +101,7 @@ func New(cfg Config) (*Sandbox, error) {
 	r.Mount("/smartcore", s.smartcore.Handler())
 	r.Mount("/uapay", s.uapay.Handler())
 	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
-		pages.Show(w, r, page.Page{Name: "index", Title: "Provider sandbox", Data: map[string]any{
+		pages.Show(w, r, page.Page{Name: "index", Title: "Provider simulators", Data: map[string]any{
 			"Clock": cfg.Clock.View(), "Message": r.URL.Query().Get("message"),
 		}})
 	})

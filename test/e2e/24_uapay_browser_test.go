@@ -134,7 +134,7 @@ func TestUAPAYInABrowser(t *testing.T) {
 	// the developer's pages
 	p.do(chromedp.Navigate(d.Sandbox+"/uapay/"), chromedp.WaitVisible(css("#assumptions")))
 	text := p.text("#assumptions")
-	for _, part := range []string{"Documented", "Clock window of 20 seconds", "Assumed by this sandbox", "The test cards and their outcomes", "A partial refund leaves FINISHED"} {
+	for _, part := range []string{"Documented", "Clock window of 20 seconds", "Assumed by this simulator", "The test cards and their outcomes", "A partial refund leaves FINISHED"} {
 		require.Contains(t, text, part)
 	}
 	p.shot("console-phone")
