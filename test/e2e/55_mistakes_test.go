@@ -50,8 +50,11 @@ func TestEveryMistakeIsAnsweredAsItsGuideSays(t *testing.T) {
 		"`card_number` in `payment_method`": {body: body("m", right+`,"flow":"direct","payment_method":{"type":"card","card_number":"4012000000003010"}`)},
 		"`/v1/payment`":                     {url: d.API + "/v1/payment"}, "`/v1/refunds`": {url: d.API + "/v1/refunds"},
 		"`/payments`": {url: d.API + "/payments"}, "`/v1/payments/`": {url: d.API + "/v1/payments/"}, "`GET /v1/payments`": {method: http.MethodGet, body: " "},
-		"a call to the admin port":               {url: d.Admin + "/v1/payments"},
-		"an `Idempotency-Key` with another body": {body: body("m", right), header: once}, "a `reference` with another body": {body: body("taken", `"amount":2000,"currency":"EUR"`)},
+		"a card, but no `flow`":                    {body: body("m", right+`,"payment_method":{"type":"card","card":{"number":"4012000000003010"}}`)},
+		"a phone number without `+`":               {body: strings.Replace(body("m", right), `"+`, `"`, 1)},
+		"your own reference in the place of an id": {method: http.MethodGet, url: d.API + "/v1/orders/taken"},
+		"a call to the admin port":                 {url: d.Admin + "/v1/payments"},
+		"an `Idempotency-Key` with another body":   {body: body("m", right), header: once}, "a `reference` with another body": {body: body("taken", `"amount":2000,"currency":"EUR"`)},
 	}
 	for _, row := range mistakeRow.FindAllStringSubmatch(read(t, "docs", "guides", "mistakes.md"), -1) {
 		m, known := mistakes[row[1]]
