@@ -93,7 +93,7 @@ func TestAnAccountThatCapturesNoParts(t *testing.T) {
 	o := d.held("whole", 1000)
 	p := d.refuses(captureOf(o), `{"amount":900}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
 	require.Equal(t, []string{"amount"}, p.fields())
-	require.Contains(t, p.Detail, "leave the amount out")
+	require.Contains(t, p.Detail, "amount must be left out")
 	require.Equal(t, "authorized", d.full(o.ID).Status)
 	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "authorized by callback|check")
 	require.Zero(t, d.sent(o.ProviderOrderID, "capture"))
