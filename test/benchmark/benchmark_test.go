@@ -45,7 +45,7 @@ func tiny(t *testing.T, window time.Duration, orders ...int) Options {
 	t.Helper()
 	server, err := builtServer()
 	require.NoError(t, err)
-	return Options{Rounds: 1, Window: window, Warm: 200 * time.Millisecond, Clients: []int{4}, Server: server, Orders: orders, Dir: t.TempDir(), Log: t.Output()}
+	return Options{Rounds: 1, Window: window, Warm: 200 * time.Millisecond, Clients: []int{1}, Server: server, Orders: orders, Dir: t.TempDir(), Log: t.Output()}
 }
 
 // TestEveryFigureIsMeasured runs the whole benchmark with tiny numbers: what it measures means nothing, but nothing is missing.
@@ -65,7 +65,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	require.ElementsMatch(t, []string{"R1", "R2", "R3", "R4", "R6", "cost"}, groups)
 	var out bytes.Buffer
 	require.NoError(t, figures.Print(&out))
-	require.Contains(t, out.String(), "lives, 4 clients")
+	require.Contains(t, out.String(), "lives, 1 clients")
 }
 
 // TestALifeIsMeasuredAmongOrders fills few orders: it is the statements that must fit the schema.
@@ -73,8 +73,8 @@ func TestALifeIsMeasuredAmongOrders(t *testing.T) {
 	t.Parallel()
 	figures, err := Run(t.Context(), tiny(t, 2*time.Second, 150))
 	require.NoError(t, err)
-	require.Positive(t, figures.last("R1", "lives, 4 clients, among 150"))
-	require.Positive(t, figures.last("cost", "WAL, 4 clients, among 150"))
+	require.Positive(t, figures.last("R1", "lives, 1 clients, among 150"))
+	require.Positive(t, figures.last("cost", "WAL, 1 clients, among 150"))
 }
 
 // TestTheRequestLogIsMeasured has a life of each kind.
@@ -84,7 +84,7 @@ func TestTheRequestLogIsMeasured(t *testing.T) {
 	o.RequestLog = true
 	figures, err := Run(t.Context(), o)
 	require.NoError(t, err)
-	require.Positive(t, figures.last("cost", "WAL, 4 clients, with a request log ÷ without"))
+	require.Positive(t, figures.last("cost", "WAL, 1 clients, with a request log ÷ without"))
 	require.Zero(t, figures.last("cost", "requests kept by now, no request log"), "it went first")
 	require.Positive(t, figures.last("cost", "requests kept by now, request log"))
 }
