@@ -189,7 +189,7 @@ func TestAnAnswerThatIsLostIsUnknownUntilTheProviderTells(t *testing.T) {
 
 func TestTheSameKeyFromTwoHundredRequestsMakesOneOrder(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	body := fmt.Sprintf(`{"reference":"many-1","amount":1000,"currency":"EUR",%s}`, customer)
 	var mu sync.Mutex
 	ids := map[string]int{}

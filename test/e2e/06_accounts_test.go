@@ -172,7 +172,7 @@ func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
 // the dead host later, and proves that nothing was sent, goes on to the healthy one.
 func TestADeadAccountLeavesTheOthersOfItsProviderAlone(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	host := resetting(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))

@@ -130,7 +130,7 @@ func TestNothingIsSentWhileTheHoldIsNotShown(t *testing.T) {
 
 func TestOfCapturesAndCancelsAtOnceOneGoesOut(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	o := d.held("race", 1000)
 	var mu sync.Mutex
 	answers := map[int]int{}

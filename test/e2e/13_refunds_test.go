@@ -15,7 +15,7 @@ import (
 
 func TestRefunds(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	t.Run("full", func(t *testing.T) {
 		t.Parallel()
 		d := d.with(t)

@@ -11,7 +11,7 @@ import (
 func TestHoldsAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const complete, cancel = "invoicer/payments/complete", "invoicer/payments/cancel"
-	d := startUAPAY(t)
+	d := startUAPAY(t, allConnections)
 	held := []string{"created by request", "requires_action by answer", "authorized by callback|check"}
 	asked := append(held[:3:3], "processing by request")
 	d.atOnce(t, scenarios{

@@ -19,7 +19,7 @@ import (
 // is lost.
 func TestSecretsAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	var key atomic.Pointer[string]
 	var made struct{ ID, Key string }
 	require.NoError(t, json.Unmarshal([]byte(d.operator("key", "create", "demo", "--json")), &made))

@@ -70,7 +70,7 @@ func TestALimitIsWatchedAndThenEnforced(t *testing.T) {
 // Many payouts at once never exceed a limit of all shops together.
 func TestManyPayoutsAtOnceKeepTheLimit(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, allConnections)
 	d.operator("limit", "set", "--global", "--kind", "payout", "--rule", "day", "--currency", "EUR", "--amount", "1000", "--mode", "enforce")
 	var made, refused atomic.Int32
 	var all sync.WaitGroup

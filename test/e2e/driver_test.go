@@ -23,6 +23,9 @@ import (
 	"payrelay/internal/store/storetest"
 )
 
+// allConnections lets the service have as many connections as in production.
+const allConnections = "DATABASE_POOL=20"
+
 // waitTimeout is how long a test waits for what must come. It is no promise of the service: a machine that is busy with other
 // things makes everything late, and only what never comes is wrong.
 const waitTimeout = time.Minute
@@ -53,9 +56,10 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// startDev runs the real program on free ports, with a database of its own, and stops it when the test ends.
+// startDev runs the real program on free ports, with a database of its own, and stops it when the test ends. It has few connections: each
+// costs Postgres a process, and a plan of each statement. A test of what happens at once gives it allConnections.
 func startDev(t testing.TB, environ ...string) *dev {
-	return startDevOn(t, storetest.URL(t), environ...)
+	return startDevOn(t, storetest.URL(t), append([]string{"DATABASE_POOL=5"}, environ...)...)
 }
 
 func startDevOn(t testing.TB, databaseURL string, environ ...string) *dev {
