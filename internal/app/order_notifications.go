@@ -35,7 +35,7 @@ func notificationLines(ctx context.Context, db *database, key payment.Key) ([]li
 		return nil, err
 	}
 	for _, a := range attempts {
-		detail := fmt.Sprintf("%d: attempt %d %s", a.Sequence, a.Attempt, cmp.Or(a.Error, "delivered"))
+		detail := fmt.Sprintf("%d: attempt %d: %s", a.Sequence, a.Attempt, cmp.Or(a.Error, "delivered"))
 		if a.HTTPStatus != 0 {
 			detail += fmt.Sprintf(", HTTP %d", a.HTTPStatus)
 		}
