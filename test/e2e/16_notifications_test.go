@@ -176,7 +176,7 @@ func TestAnAttemptsCauseIsShown(t *testing.T) {
 				strings.Contains(string(text), `"state":"pending"`) && strings.Contains(string(text), want.url)
 		})
 		show := d.operator("order", "show", id)
-		require.Contains(t, show, "2: attempt 1 "+want.result)
+		require.Contains(t, show, "2: attempt 1: "+want.result)
 		require.Contains(t, show, ", to "+want.url)
 	}
 	e.answers(func(string) int { return http.StatusOK })
