@@ -202,7 +202,7 @@ func TestDoctorSeesWhatWaitsAndWhatFills(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool {
 		var long bool
-		require.NoError(t, conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1 AND waitstart < clock_timestamp() - interval '1 second')", waiter.PgConn().PID()).Scan(&long))
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = current_database() AND relation = 'shops'::regclass AND waitstart < clock_timestamp() - interval '1 second')").Scan(&long))
 		return long
 	}, waitTimeout, 50*time.Millisecond)
 	_, err := conn.Exec(t.Context(), "SELECT") // the lock stays
